@@ -1,0 +1,26 @@
+# Everything that only weft's own build needs: warnings, sanitizers, tests, examples, benchmarks.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  foreach(target IN ITEMS observe compute data train compute_x86_64_v2 compute_x86_64_v3 compute_x86_64_v4)
+    if(TARGET weft_${target})
+      get_target_property(type weft_${target} TYPE)
+      if(NOT type STREQUAL "INTERFACE_LIBRARY")
+        set_target_properties(weft_${target} PROPERTIES CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+      endif()
+    endif()
+  endforeach()
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+include(cmake/warnings.cmake)
+include(cmake/sanitizers.cmake)
+
+enable_testing()
+add_subdirectory(tests)
+add_subdirectory(examples)
+add_subdirectory(benchmarks)

@@ -1,0 +1,36 @@
+# The libraries weft stands on: for each, how it is found and the target that carries it. Included by our
+# own build and, installed beside the package config, by every consumer.
+
+macro(weft_find_package name)
+  if("${name}" STREQUAL "Threads")
+    find_package(Threads REQUIRED)
+  elseif("${name}" STREQUAL "Boost")
+    find_package(Boost 1.81 REQUIRED)
+  elseif("${name}" STREQUAL "TBB")
+    find_package(TBB 2021.5 REQUIRED)
+  elseif("${name}" STREQUAL "Eigen3")
+    find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+  elseif("${name}" STREQUAL "fmt")
+    find_package(fmt 9 REQUIRED)
+  elseif("${name}" STREQUAL "ZLIB")
+    find_package(ZLIB REQUIRED)
+  elseif("${name}" STREQUAL "Random123")
+    # Random123 ships headers only, without a CMake package.
+    find_path(WEFT_RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
+    if(NOT TARGET weft::random123)
+      add_library(weft::random123 INTERFACE IMPORTED)
+      set_target_properties(weft::random123 PROPERTIES INTERFACE_INCLUDE_DIRECTORIES
+                                                       "${WEFT_RANDOM123_INCLUDE_DIR}")
+    endif()
+  else()
+    message(FATAL_ERROR "weft: no rule to find the package '${name}' in cmake/packages.cmake")
+  endif()
+endmacro()
+
+set(WEFT_TARGET_Threads Threads::Threads)
+set(WEFT_TARGET_Boost Boost::headers)
+set(WEFT_TARGET_TBB TBB::tbb)
+set(WEFT_TARGET_Eigen3 Eigen3::Eigen)
+set(WEFT_TARGET_fmt fmt::fmt)
+set(WEFT_TARGET_ZLIB ZLIB::ZLIB)
+set(WEFT_TARGET_Random123 weft::random123)

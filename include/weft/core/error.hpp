@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>       // for std::int64_t
+#include <stdexcept>     // for std::runtime_error
+#include <string>        // for std::string
+#include <system_error>  // for std::error_code
+#include <utility>       // for std::move
+
+namespace weft {
+
+/// The root of every exception that weft throws; what() says what went wrong and what to do about it.
+struct error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// An option or argument has a value that cannot work; what() names it and the values that can.
+struct invalid_argument : error {
+  using error::error;
+};
+
+/// The operation was cancelled before it took effect: a value being pushed is still the caller's.
+struct cancelled : error {
+  cancelled() : error("the operation was cancelled") {}
+  using error::error;
+};
+
+/// A queue refused an item because it has been closed.
+struct queue_closed : error {
+  queue_closed() : error("the queue is closed: it takes no new items") {}
+  using error::error;
+};
+
+/// An operation did not finish within its time limit; it has been cancelled and joined.
+struct timeout_error : error {
+  timeout_error() : error("the operation did not finish within its time limit") {}
+  using error::error;
+};
+
+/// Shapes that do not fit an operation; what() prints the operation and both shapes.
+struct shape_error : error {
+  using error::error;
+};
+
+/// The operating system refused a file operation; what() names the file.
+class io_error : public error {
+ public:
+  /// @param path the file; @param action what was tried, e.g. "open"; @param code why it failed
+  io_error(std::string path, const std::string& action, std::error_code code)
+      : error(path + ": cannot " + action + ": " + code.message()), path_(std::move(path)), code_(code) {}
+
+  /// The file that could not be read or written.
+  const std::string& path() const noexcept { return path_; }
+  /// The operating system's reason.
+  std::error_code code() const noexcept { return code_; }
+
+ private:
+  std::string path_;
+  std::error_code code_;
+};
+
+/// A file whose bytes are not what its format promises; what() names the file and the byte.
+class format_error : public error {
+ public:
+  /// @param path the file; @param offset the byte in that file, as stored on disk; @param reason what is wrong
+  format_error(std::string path, std::int64_t offset, const std::string& reason)
+      : error(path + ": byte " + std::to_string(offset) + ": " + reason), path_(std::move(path)), offset_(offset) {}
+
+  /// The file that is not well formed.
+  const std::string& path() const noexcept { return path_; }
+  /// Where in the file, in bytes from its start, counted in the file as it is on disk.
+  std::int64_t offset() const noexcept { return offset_; }
+
+ private:
+  std::string path_;
+  std::int64_t offset_;
+};
+
+}  // namespace weft
