@@ -1,15 +1,26 @@
-# WEFT_SANITIZE=address,undefined or thread. It reaches the library and everything that links it.
+# WEFT_SANITIZE=address,undefined or thread. It reaches the library, the kernels and everything that links them.
 set(WEFT_SANITIZE "" CACHE STRING "Sanitizers for weft's own build: 'address,undefined' or 'thread'")
+set(WEFT_TEST_ENVIRONMENT "")  # for the ENVIRONMENT property of every test
+
 if(WEFT_SANITIZE)
-  get_property(layers GLOBAL PROPERTY WEFT_LAYERS)
-  foreach(layer IN LISTS layers)
-    get_target_property(type weft_${layer} TYPE)
-    if(NOT type STREQUAL "INTERFACE_LIBRARY")
-      target_compile_options(weft_${layer} PRIVATE
-        $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${WEFT_SANITIZE}> $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer>)
-    endif()
+  set(options -fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS)
+  if(WEFT_SANITIZE MATCHES "undefined")
+    list(APPEND options -fno-sanitize-recover=undefined)
+  endif()
+  list(TRANSFORM options REPLACE "(.+)" "$<$<COMPILE_LANGUAGE:CXX>:\\1>")
+
+  # Targets that exist already took their directory's options when they were made: name each of them.
+  foreach(target IN LISTS WEFT_COMPILED_TARGETS)
+    target_compile_options(${target} PRIVATE ${options})
   endforeach()
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${WEFT_SANITIZE}>
-                      $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer>)
+  add_compile_options(${options})
   add_link_options(-fsanitize=${WEFT_SANITIZE})
+
+  if(WEFT_SANITIZE STREQUAL "thread")
+    set(WEFT_TEST_ENVIRONMENT
+        "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.suppressions:halt_on_error=1:second_deadlock_stack=1")
+  else()
+    set(WEFT_TEST_ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
+                              "UBSAN_OPTIONS=print_stacktrace=1")
+  endif()
 endif()
