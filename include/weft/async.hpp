@@ -1,0 +1,11 @@
+#pragma once
+
+// Floor 2: coroutines, queues between them, and groups that start and end together.
+
+#include <weft/async/gather.hpp>
+#include <weft/async/queue.hpp>
+#include <weft/async/run.hpp>
+#include <weft/async/sleep.hpp>
+#include <weft/async/task.hpp>
+#include <weft/async/task_group.hpp>
+#include <weft/async/timeout.hpp>

@@ -1,0 +1,245 @@
+#pragma once
+
+#include <atomic>       // for std::atomic
+#include <cstddef>      // for std::size_t, std::byte
+#include <cstdint>      // for std::uint32_t, std::uint64_t
+#include <memory>       // for std::construct_at, std::destroy_at, std::unique_ptr
+#include <new>          // for std::launder
+#include <thread>       // for std::this_thread::yield
+#include <type_traits>  // for std::is_nothrow_move_constructible_v
+#include <utility>      // for std::move, std::exchange, std::pair
+
+namespace weft::detail {
+
+inline void pause_processor() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+/// Outcome of a claim that does not wait.
+enum class claim : std::uint8_t {
+  done,     ///< the item went in or came out
+  blocked,  ///< the ring looked full (or empty) at some moment during the call
+  frozen,   ///< somebody froze the ring: take its owner's mutex and use the locked operations
+};
+
+/// A bounded ring whose slots carry turn counters (the bounded queue of D. Vyukov, with the turn of each slot
+/// as in E. Rigtorp's MPMCQueue), plus a way to stop the lock-free traffic so that waiters can be served in
+/// order.
+///
+/// Two words, tail (next slot to fill) and head (next slot to empty), each pack
+///
+///     bit 0: frozen | bits 1..27: slot index | bits 28..63: turn
+///
+/// and a slot's state is 2 * turn while it is free for that turn and 2 * turn + 1 while it is full. A push
+/// claims its slot with one CAS on tail, moves the item in and publishes the slot with a release store; a pop
+/// does the same on head. Because `frozen` stands in the claimed words themselves, freezing is ordered with
+/// every claim by the modification order of the word: after freeze() no new lock-free claim can succeed, and
+/// the claims that came before are visible in the words, at worst still moving their item, for which the
+/// locked operations spin. So no fence is needed between publishing an item and looking for waiters.
+///
+/// Items whose move may throw never use the lock-free path: their ring stays frozen, and the locked
+/// operations leave it unchanged when a move throws.
+template <class T>
+class ring {
+ public:
+  static constexpr std::size_t max_capacity = (std::size_t{1} << 27) - 1;
+  static constexpr bool lock_free = std::is_nothrow_move_constructible_v<T>;
+
+  explicit ring(std::size_t capacity) : capacity_(capacity), slots_(new slot[capacity]) {
+    if constexpr (!lock_free) freeze();
+  }
+
+  ring(const ring&) = delete;
+  ring& operator=(const ring&) = delete;
+
+  ~ring() {
+    std::uint64_t position = head_.load(std::memory_order_acquire) & ~frozen_bit;
+    const std::uint64_t end = tail_.load(std::memory_order_acquire) & ~frozen_bit;
+    for (; position != end; position = next(position)) at(position).destroy();
+  }
+
+  std::size_t capacity() const noexcept { return capacity_; }
+
+  /// Items in the ring; exact while nobody else touches it.
+  std::size_t size() const noexcept {
+    const std::uint64_t head = head_.load(std::memory_order_acquire);
+    const std::uint64_t tail = tail_.load(std::memory_order_acquire);
+    const auto count = static_cast<std::int64_t>(position(tail) - position(head));
+    if (count < 0) return 0;
+    return static_cast<std::size_t>(count) < capacity_ ? static_cast<std::size_t>(count) : capacity_;
+  }
+
+  /// How many items ever went in, modulo position_modulus().
+  std::uint64_t pushed() const noexcept { return position(tail_.load(std::memory_order_acquire)); }
+  std::uint64_t position_modulus() const noexcept { return capacity_ << turn_bits; }
+
+  // ---- lock-free operations -----------------------------------------------------------------------------
+
+  claim try_push(T& item) noexcept requires lock_free { return try_push_some(&item, 1).second; }
+
+  /// Moves up to `count` items in with one claim, in order. Returns how many went in.
+  std::pair<std::size_t, claim> try_push_some(T* items, std::size_t count) noexcept requires lock_free {
+    std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+    for (;;) {
+      if ((tail & frozen_bit) != 0) return {0, claim::frozen};
+      std::size_t room = 0;
+      std::uint64_t end = tail;
+      // A slot that is free for its turn stays free until tail passes it, so the CAS confirms all of them.
+      while (room < count && at(end).state.load(std::memory_order_acquire) == free_state(end)) {
+        ++room;
+        end = next(end);
+      }
+      if (room == 0) {
+        const std::uint64_t now = tail_.load(std::memory_order_relaxed);
+        if (now == tail) return {0, claim::blocked};
+        tail = now;
+      } else if (tail_.compare_exchange_weak(tail, end, std::memory_order_relaxed,
+                                             std::memory_order_relaxed)) {
+        for (std::size_t i = 0; i < room; ++i, tail = next(tail)) {
+          at(tail).construct(std::move(items[i]));
+          at(tail).state.store(full_state(tail), std::memory_order_release);
+        }
+        return {room, claim::done};
+      }
+    }
+  }
+
+  /// Takes the oldest item and hands it to `take(T&&)`, which must not throw.
+  template <class Take>
+  claim try_pop(Take&& take) noexcept requires lock_free {
+    return try_pop_some(1, take).second;
+  }
+
+  /// Takes up to `count` items with one claim, oldest first.
+  template <class Take>
+  std::pair<std::size_t, claim> try_pop_some(std::size_t count, Take&& take) noexcept requires lock_free {
+    std::uint64_t head = head_.load(std::memory_order_relaxed);
+    for (;;) {
+      if ((head & frozen_bit) != 0) return {0, claim::frozen};
+      std::size_t ready = 0;
+      std::uint64_t end = head;
+      while (ready < count && at(end).state.load(std::memory_order_acquire) == full_state(end)) {
+        ++ready;
+        end = next(end);
+      }
+      if (ready == 0) {
+        const std::uint64_t now = head_.load(std::memory_order_relaxed);
+        if (now == head) return {0, claim::blocked};
+        head = now;
+      } else if (head_.compare_exchange_weak(head, end, std::memory_order_relaxed,
+                                             std::memory_order_relaxed)) {
+        for (std::size_t i = 0; i < ready; ++i, head = next(head)) {
+          slot& from = at(head);
+          take(std::move(*from.item()));
+          from.destroy();
+          from.state.store(free_state(head) + 2, std::memory_order_release);
+        }
+        return {ready, claim::done};
+      }
+    }
+  }
+
+  // ---- locked operations: the caller holds the owner's mutex and the ring is frozen -----------------------
+
+  /// Stops lock-free claims. Idempotent.
+  void freeze() noexcept {
+    if (std::exchange(frozen_, true)) return;
+    tail_.fetch_or(frozen_bit, std::memory_order_acq_rel);
+    head_.fetch_or(frozen_bit, std::memory_order_acq_rel);
+  }
+
+  /// Lets lock-free claims go on, unless T's move may throw.
+  void thaw() noexcept {
+    if constexpr (lock_free) {
+      if (!std::exchange(frozen_, false)) return;
+      // While frozen, only the mutex holder writes the words.
+      head_.store(head_.load(std::memory_order_relaxed) & ~frozen_bit, std::memory_order_release);
+      tail_.store(tail_.load(std::memory_order_relaxed) & ~frozen_bit, std::memory_order_release);
+    }
+  }
+
+  /// Items in the ring, those of unfinished claims included.
+  std::size_t frozen_size() const noexcept {
+    return position(tail_.load(std::memory_order_relaxed)) - position(head_.load(std::memory_order_relaxed));
+  }
+
+  /// Moves the item in; the ring is not full. If the move throws, nothing has changed.
+  void frozen_push(T& item) noexcept(lock_free) {
+    const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+    slot& to = at(tail);
+    await_state(to, free_state(tail));
+    to.construct(std::move(item));
+    to.state.store(full_state(tail), std::memory_order_release);
+    tail_.store(next(tail), std::memory_order_release);
+  }
+
+  /// Hands the oldest item to `take(T&&)`; the ring is not empty. If `take` throws, the item stays.
+  template <class Take>
+  void frozen_pop(Take&& take) {
+    const std::uint64_t head = head_.load(std::memory_order_relaxed);
+    slot& from = at(head);
+    await_state(from, full_state(head));
+    take(std::move(*from.item()));
+    from.destroy();
+    from.state.store(free_state(head) + 2, std::memory_order_release);
+    head_.store(next(head), std::memory_order_release);
+  }
+
+ private:
+  static constexpr int turn_shift = 28;
+  static constexpr int turn_bits = 64 - turn_shift;
+  static constexpr std::uint64_t frozen_bit = 1;
+  static constexpr std::uint64_t index_step = 2;
+  static constexpr std::uint64_t index_mask = (std::uint64_t{1} << turn_shift) - 1 - frozen_bit;
+
+  struct slot {
+    std::atomic<std::uint32_t> state{0};
+    alignas(T) std::byte bytes[sizeof(T)];
+
+    T* item() noexcept { return std::launder(static_cast<T*>(static_cast<void*>(bytes))); }
+    void construct(T&& value) noexcept(lock_free) {
+      std::construct_at(static_cast<T*>(static_cast<void*>(bytes)), std::move(value));
+    }
+    void destroy() noexcept { std::destroy_at(item()); }
+  };
+
+  static std::uint32_t free_state(std::uint64_t word) noexcept {
+    return static_cast<std::uint32_t>(word >> turn_shift) * 2;
+  }
+  static std::uint32_t full_state(std::uint64_t word) noexcept { return free_state(word) + 1; }
+
+  slot& at(std::uint64_t word) noexcept { return slots_[(word & index_mask) >> 1]; }
+
+  /// The word of the next slot, with the same frozen bit.
+  std::uint64_t next(std::uint64_t word) const noexcept {
+    const std::uint64_t index = (word & index_mask) >> 1;
+    if (index + 1 != capacity_) return word + index_step;
+    return (((word >> turn_shift) + 1) << turn_shift) | (word & frozen_bit);
+  }
+
+  /// The word as a count of items since the beginning.
+  std::uint64_t position(std::uint64_t word) const noexcept {
+    return (word >> turn_shift) * capacity_ + ((word & index_mask) >> 1);
+  }
+
+  // A claim made before the freeze may still be moving its item; that move cannot throw and takes no lock.
+  static void await_state(const slot& item, std::uint32_t wanted) noexcept {
+    for (int spins = 0; item.state.load(std::memory_order_acquire) != wanted; ++spins) {
+      if (spins < 128) {
+        pause_processor();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  alignas(64) std::atomic<std::uint64_t> tail_{0};
+  alignas(64) std::atomic<std::uint64_t> head_{0};
+  alignas(64) const std::size_t capacity_;
+  const std::unique_ptr<slot[]> slots_;
+  bool frozen_ = false;  // guarded by the owner's mutex
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,277 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <atomic>              // for std::atomic
+#include <chrono>              // for std::chrono::time_point
+#include <condition_variable>  // for std::condition_variable
+#include <cstddef>             // for std::byte, std::size_t, std::max_align_t
+#include <cstdint>             // for std::uint8_t
+#include <exception>           // for std::exception_ptr
+#include <memory>              // for std::construct_at, std::destroy_at
+#include <mutex>               // for std::mutex
+#include <new>                 // for operator new, std::launder
+#include <type_traits>         // for std::decay_t
+#include <utility>             // for std::move, std::exchange
+
+namespace weft::detail {
+
+/// Why a waiter was woken.
+enum class wake_reason : std::uint8_t { pending, ready, closed, cancelled };
+
+/// Someone who waits on a primitive. It lives in the frame or on the stack of who waits and is linked into
+/// the primitive's wait_list under the primitive's mutex. Whoever unlinks it sets reason() and then calls
+/// wake() exactly once, after releasing the mutex.
+class waiter {
+ public:
+  waiter() = default;
+  waiter(const waiter&) = delete;
+  waiter& operator=(const waiter&) = delete;
+
+  /// Hands control back to who waits. The waiter may be gone when this returns.
+  virtual void wake() noexcept = 0;
+
+  wake_reason reason() const noexcept { return reason_; }
+  void set_reason(wake_reason why) noexcept { reason_ = why; }
+  bool linked() const noexcept { return linked_; }
+
+  /// Where the primitive puts, or finds, what it moves on behalf of who waits; unused by most.
+  void* place = nullptr;
+  /// Set, before waking, if moving through `place` threw.
+  std::exception_ptr failure;
+
+ protected:
+  ~waiter() = default;
+
+ private:
+  friend class wait_list;
+  friend class wake_chain;
+  waiter* next_ = nullptr;
+  waiter* previous_ = nullptr;
+  wake_reason reason_ = wake_reason::pending;
+  bool linked_ = false;
+};
+
+/// Waiters in the order they came. Guarded by the mutex of the primitive that owns it; size() alone may be
+/// read from anywhere.
+class wait_list {
+ public:
+  bool empty() const noexcept { return first_ == nullptr; }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  waiter* front() const noexcept { return first_; }
+
+  void push_back(waiter& item) noexcept {
+    item.next_ = nullptr;
+    item.previous_ = last_;
+    item.linked_ = true;
+    (last_ != nullptr ? last_->next_ : first_) = &item;
+    last_ = &item;
+    resize(1);
+  }
+
+  void remove(waiter& item) noexcept {
+    (item.previous_ != nullptr ? item.previous_->next_ : first_) = item.next_;
+    (item.next_ != nullptr ? item.next_->previous_ : last_) = item.previous_;
+    item.linked_ = false;
+    resize(static_cast<std::size_t>(-1));
+  }
+
+ private:
+  // Only the holder of the primitive's mutex writes: a load and a store suffice.
+  void resize(std::size_t change) noexcept {
+    size_.store(size_.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+  }
+
+  waiter* first_ = nullptr;
+  waiter* last_ = nullptr;
+  std::atomic<std::size_t> size_{0};
+};
+
+/// Waiters that have been unlinked and are to be woken once the mutex is released; the destructor wakes them.
+class wake_chain {
+ public:
+  wake_chain() = default;
+  wake_chain(const wake_chain&) = delete;
+  wake_chain& operator=(const wake_chain&) = delete;
+  ~wake_chain() {
+    while (first_ != nullptr) std::exchange(first_, first_->next_)->wake();
+  }
+
+  void add(waiter& item, wake_reason why) noexcept {
+    item.reason_ = why;
+    item.next_ = nullptr;
+    (last_ != nullptr ? last_->next_ : first_) = &item;
+    last_ = &item;
+  }
+
+ private:
+  waiter* first_ = nullptr;
+  waiter* last_ = nullptr;
+};
+
+/// A plain thread that blocks until it is woken.
+class thread_waiter : public waiter {
+ public:
+  void wake() noexcept override {
+    // Notified under the lock: the woken thread destroys this object as soon as it can take it.
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    changed_.notify_one();
+  }
+
+  void block() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return woken_; });
+  }
+
+  /// False if the deadline passed first; the waiter is then still linked unless somebody is about to wake it.
+  template <class Clock, class Duration>
+  bool block_until(const std::chrono::time_point<Clock, Duration>& deadline) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_until(lock, deadline, [this] { return woken_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;
+};
+
+/// Room for one posted resumption, kept in the waiter so that waking it allocates nothing.
+struct resume_buffer {
+  static constexpr std::size_t size = 64;
+  alignas(std::max_align_t) std::byte bytes[size];
+  bool taken = false;
+};
+
+/// Gives out a resume_buffer; falls back to the heap for anything larger or for a second block.
+template <class T>
+class resume_allocator {
+ public:
+  using value_type = T;
+
+  explicit resume_allocator(resume_buffer& buffer) noexcept : buffer_(&buffer) {}
+  template <class U>
+  resume_allocator(const resume_allocator<U>& other) noexcept  // NOLINT(google-explicit-constructor)
+      : buffer_(other.buffer_) {}
+
+  T* allocate(std::size_t count) {
+    if (!buffer_->taken && count * sizeof(T) <= resume_buffer::size) {
+      buffer_->taken = true;
+      return static_cast<T*>(static_cast<void*>(buffer_->bytes));
+    }
+    return static_cast<T*>(::operator new(count * sizeof(T)));
+  }
+
+  void deallocate(T* pointer, std::size_t) noexcept {
+    if (static_cast<void*>(pointer) == static_cast<void*>(buffer_->bytes)) {
+      buffer_->taken = false;
+    } else {
+      ::operator delete(pointer);
+    }
+  }
+
+  template <class U>
+  bool operator==(const resume_allocator<U>& other) const noexcept {
+    return buffer_ == other.buffer_;
+  }
+
+ private:
+  template <class>
+  friend class resume_allocator;
+  resume_buffer* buffer_;
+};
+
+/// A coroutine that is suspended until it is woken. It lives in the coroutine's frame and holds the
+/// coroutine's handler, so waiting allocates nothing; it is woken by a post to the coroutine's own executor.
+class coroutine_waiter final : public waiter {
+ public:
+  coroutine_waiter() = default;
+
+  /// Suspends the awaiting coroutine.
+  ///
+  /// @param enlist `bool()`: under the primitive's mutex, either links this waiter and returns true, or finds
+  ///        that there is nothing to wait for, sets the reason and returns false
+  /// @param cancel `void()`: run on the coroutine's executor when its cancellation slot fires: under the
+  ///        primitive's mutex, if the waiter is still linked, unlinks it, sets the reason and wakes it
+  ///
+  /// Both are kept by reference and must outlive the suspension: name them before the co_await.
+  template <class Enlist, class Cancel>
+  auto suspend(Enlist& enlist, Cancel& cancel) {
+    return boost::asio::async_initiate<const boost::asio::deferred_t, void()>(
+        [this, &enlist, &cancel](auto handler) {
+          hold(std::move(handler), cancel);
+          // Last: once linked, another thread may wake, resume and destroy this waiter.
+          if (!enlist()) wake();
+        },
+        boost::asio::deferred);
+  }
+
+  void wake() noexcept override { resume_(*this, step::post); }
+
+ private:
+  enum class step : std::uint8_t { post, run };
+
+  template <class Handler, class Cancel>
+  void hold(Handler&& handler, Cancel& cancel) {
+    using handler_type = std::decay_t<Handler>;
+    static_assert(sizeof(handler_type) <= sizeof(handler_) &&
+                  alignof(handler_type) <= alignof(std::max_align_t));
+    static_assert(std::is_nothrow_move_constructible_v<handler_type>);
+    auto& held = *std::construct_at(static_cast<handler_type*>(static_cast<void*>(handler_)),
+                                    std::forward<Handler>(handler));
+    resume_ = [](coroutine_waiter& self, step what) {
+      auto& stored = *std::launder(static_cast<handler_type*>(static_cast<void*>(self.handler_)));
+      if (what == step::post) {
+        self.post_to(boost::asio::get_associated_executor(stored));
+      } else {
+        handler_type local(std::move(stored));
+        std::destroy_at(&stored);
+        local();  // resumes the coroutine, whose frame holds *this
+      }
+    };
+    auto slot = boost::asio::get_associated_cancellation_slot(held);
+    if (slot.is_connected()) {
+      slot.assign([&cancel](boost::asio::cancellation_type type) {
+        if (type != boost::asio::cancellation_type::none) cancel();
+      });
+    }
+  }
+
+  struct resumption {
+    coroutine_waiter* self;
+    void operator()() const { self->resume_(*self, step::run); }
+  };
+
+  template <class Executor>
+  void post_to(const Executor& executor) {
+    namespace asio = boost::asio;
+    if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
+      // The erased executor would allocate twice; the usual one behind it takes our allocator.
+      using direct = asio::io_context::executor_type;
+      if (const auto* context = executor.template target<direct>()) return post_to(*context);
+      asio::prefer(asio::require(executor, asio::execution::blocking.never),
+                   asio::execution::relationship.fork)
+          .execute(resumption{this});
+    } else {
+      asio::prefer(asio::require(executor, asio::execution::blocking.never),
+                   asio::execution::allocator(resume_allocator<void>(buffer_)))
+          .execute(resumption{this});
+    }
+  }
+
+  void (*resume_)(coroutine_waiter&, step) = nullptr;
+  resume_buffer buffer_;
+  alignas(std::max_align_t) std::byte handler_[32];
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,7 @@
+#pragma once
+
+// Floor 3: pools that run plain functions in parallel, and the futures of their results.
+
+#include <weft/pool/as_completed.hpp>
+#include <weft/pool/future.hpp>
+#include <weft/pool/thread_pool.hpp>

@@ -1,0 +1,271 @@
+#pragma once
+
+#include <weft/async/detail/waiter.hpp>
+#include <weft/async/task.hpp>
+#include <weft/core/error.hpp>
+
+#include <atomic>       // for std::atomic
+#include <chrono>       // for std::chrono::duration, std::chrono::steady_clock
+#include <cstdint>      // for std::uint32_t
+#include <exception>    // for std::exception_ptr
+#include <mutex>        // for std::mutex
+#include <optional>     // for std::optional
+#include <type_traits>  // for std::is_void_v
+#include <utility>      // for std::move, std::exchange
+#include <variant>      // for std::variant, std::monostate
+
+namespace weft {
+
+namespace detail {
+
+/// One submitted call: its progress, its result and who waits for it. Shared by the future and the pool.
+///
+/// `word` holds the progress and a flag that somebody waits. A thread that wants to run the call claims it by
+/// moving it from queued to running; whoever claims it completes it, so a queued call can be run in place
+/// by a waiting pool thread or be cancelled, and the pool later finds it claimed and leaves it alone.
+class shared_call {
+ public:
+  shared_call(const shared_call&) = delete;
+  shared_call& operator=(const shared_call&) = delete;
+
+  void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  bool ready() const noexcept { return (word_.load(std::memory_order_acquire) & progress_mask) == finished; }
+
+  /// Runs the call here if nobody has claimed it yet.
+  void run_if_queued() noexcept {
+    if (!claim()) return;
+    execute();
+    finish();
+  }
+
+  /// Fails the call with `cancelled` if nobody has claimed it yet. Returns whether it did.
+  bool cancel() noexcept {
+    if (!claim()) return false;
+    fail(std::make_exception_ptr(cancelled()));
+    finish();
+    return true;
+  }
+
+  /// True if `self` now waits for the call to finish; false if it has finished.
+  bool enlist(waiter& self) noexcept {
+    const std::lock_guard lock(mutex_);
+    if ((word_.fetch_or(awaited, std::memory_order_acq_rel) & progress_mask) == finished) {
+      self.set_reason(wake_reason::ready);
+      return false;
+    }
+    waiters_.push_back(self);
+    return true;
+  }
+
+  /// Unlinks `self` without waking it; false if somebody is about to wake it.
+  bool remove(waiter& self) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!self.linked()) return false;
+    waiters_.remove(self);
+    return true;
+  }
+
+ protected:
+  shared_call() = default;
+  virtual ~shared_call() = default;
+  virtual void execute() noexcept = 0;
+  virtual void fail(std::exception_ptr error) noexcept = 0;
+
+ private:
+  static constexpr std::uint32_t queued = 0;
+  static constexpr std::uint32_t running = 1;
+  static constexpr std::uint32_t finished = 2;
+  static constexpr std::uint32_t progress_mask = 3;
+  static constexpr std::uint32_t awaited = 4;
+
+  bool claim() noexcept {
+    std::uint32_t word = word_.load(std::memory_order_relaxed);
+    while ((word & progress_mask) == queued) {
+      // Acquire pairs with the constructor's store below: everything the submitter wrote is visible here.
+      if (word_.compare_exchange_weak(word, word | running, std::memory_order_acquire,
+                                      std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void finish() noexcept {
+    if ((word_.exchange(finished, std::memory_order_acq_rel) & awaited) == 0) return;
+    wake_chain woken;
+    const std::lock_guard lock(mutex_);
+    while (!waiters_.empty()) {
+      waiter& next = *waiters_.front();
+      waiters_.remove(next);
+      woken.add(next, wake_reason::ready);
+    }
+  }
+
+  std::atomic<std::uint32_t> references_{1};
+  std::atomic<std::uint32_t> word_{queued};
+  std::mutex mutex_;
+  wait_list waiters_;
+};
+
+/// Set while a thread runs a pool's call: such a thread must not simply block.
+inline thread_local int pool_call_depth = 0;
+
+template <class R>
+class typed_call : public shared_call {
+ public:
+  /// The result, moved out, or its exception; only once the call is ready.
+  R take() {
+    if (auto* error = std::get_if<std::exception_ptr>(&result_)) std::rethrow_exception(*error);
+    if constexpr (!std::is_void_v<R>) return std::move(std::get<value_type>(result_));
+  }
+
+ protected:
+  using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+
+  void fail(std::exception_ptr error) noexcept override {
+    result_.template emplace<std::exception_ptr>(std::move(error));
+  }
+
+  struct nothing_yet {};
+  std::variant<nothing_yet, value_type, std::exception_ptr> result_;
+};
+
+template <class R, class Call>
+class stored_call final : public typed_call<R> {
+ public:
+  explicit stored_call(Call call) : call_(std::move(call)) {}
+
+ private:
+  void execute() noexcept override {
+    ++pool_call_depth;
+    try {
+      if constexpr (std::is_void_v<R>) {
+        std::move (*call_)();
+        this->result_.template emplace<1>();
+      } else {
+        this->result_.template emplace<1>(std::move(*call_)());
+      }
+    } catch (...) {
+      this->fail(std::current_exception());
+    }
+    call_.reset();  // what the call captured ends here, not when the last future is dropped
+    --pool_call_depth;
+  }
+
+  std::optional<Call> call_;
+};
+
+}  // namespace detail
+
+template <class R>
+class as_completed;
+
+/// The result of a call that was submitted to a pool: a value or an exception, some time later.
+///
+/// A future is move-only; its result is taken once, by get() or async_get(). Dropping a future lets its call
+/// run to the end and drops the result.
+///
+/// Thread safety: distinct objects safe; a single object is not safe to share.
+/// Cancellation: see cancel() and async_get().
+template <class R>
+class future {
+ public:
+  using value_type = R;
+
+  /// No result: valid() is false and every other member must not be called.
+  future() = default;
+  future(future&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  future& operator=(future&& other) noexcept {
+    std::swap(call_, other.call_);
+    return *this;
+  }
+  ~future() {
+    if (call_ != nullptr) call_->release();
+  }
+
+  /// Whether there is a result to take, now or later.
+  bool valid() const noexcept { return call_ != nullptr; }
+
+  /// Whether get() would return at once.
+  bool ready() const noexcept { return call_->ready(); }
+
+  /// Waits for the result and returns it, or throws what the call threw; `cancelled` if it was cancelled.
+  ///
+  /// Called by a pool's thread it cannot deadlock: a call that has not been started is run right here, and
+  /// one that runs elsewhere is waited for. Never call it on a thread that runs an event loop: await
+  /// async_get().
+  R get() {
+    wait();
+    const owner last(*this);
+    return last.call->take();
+  }
+
+  /// Waits until the result is there; runs the call itself as get() does.
+  void wait() {
+    if (call_->ready()) return;
+    if (detail::pool_call_depth > 0) call_->run_if_queued();
+    detail::thread_waiter self;
+    if (call_->enlist(self)) self.block();
+  }
+
+  /// Waits at most `limit`; returns whether the result is there.
+  template <class Rep, class Period>
+  bool wait_for(std::chrono::duration<Rep, Period> limit) {
+    if (call_->ready()) return true;
+    detail::thread_waiter self;
+    if (!call_->enlist(self)) return true;
+    if (self.block_until(std::chrono::steady_clock::now() + limit)) return true;
+    if (call_->remove(self)) return false;
+    self.block();
+    return true;
+  }
+
+  /// Keeps the call from starting: its result is then the exception `cancelled`. False if it runs or has run.
+  bool cancel() noexcept { return call_->cancel(); }
+
+  /// Awaits the result and returns it or throws what the call threw; resumes on the coroutine's executor.
+  ///
+  /// Cancellation: a call that has not been started is cancelled and `cancelled` is thrown; one that runs is
+  /// waited for, because it may use what the coroutine owns, and then `cancelled` is thrown.
+  task<R> async_get() {
+    const owner last(*this);
+    bool asked_to_stop = false;
+    if (!last.call->ready()) {
+      detail::coroutine_waiter self;
+      auto enlist = [&] { return last.call->enlist(self); };
+      auto cancel = [&] {
+        asked_to_stop = true;
+        last.call->cancel();
+      };
+      co_await self.suspend(enlist, cancel);
+    }
+    if (asked_to_stop) throw cancelled();
+    co_return last.call->take();
+  }
+
+ private:
+  template <class>
+  friend class as_completed;
+  friend class thread_pool;
+  using call_type = detail::typed_call<R>;
+
+  // Adopts one reference.
+  explicit future(call_type* call) noexcept : call_(call) {}
+
+  // Takes over the future's reference, so that the result goes when it has been taken.
+  struct owner {
+    explicit owner(future& from) noexcept : call(std::exchange(from.call_, nullptr)) {}
+    owner(const owner&) = delete;
+    owner& operator=(const owner&) = delete;
+    ~owner() { call->release(); }
+    call_type* call;
+  };
+
+  call_type* call_ = nullptr;
+};
+
+}  // namespace weft
