@@ -1,0 +1,9 @@
+#pragma once
+
+// Floor 5: files become batches.
+
+#include <weft/data/collate.hpp>
+#include <weft/data/gzip.hpp>
+#include <weft/data/idx.hpp>
+#include <weft/data/image_set.hpp>
+#include <weft/data/sampler.hpp>
