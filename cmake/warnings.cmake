@@ -1,4 +1,4 @@
-# Warnings are errors in our own build only: these options never reach a consumer. -Wnull-dereference is not among
+# Warnings are errors in our own build only: these options never reach a consumer. is not among
 # them: with optimisation GCC 12 finds null pointers in Asio's any_executor that cannot be.
 set(WEFT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wdelete-non-virtual-dtor -Wold-style-cast -Wcast-align
                   -Wunused -Woverloaded-virtual -Werror)

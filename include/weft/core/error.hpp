@@ -61,9 +61,12 @@ class io_error : public error {
 /// A file whose bytes are not what its format promises; what() names the file and the byte.
 class format_error : public error {
  public:
-  /// @param path the file; @param offset the byte in that file, as stored on disk; @param reason what is wrong
+  /// @param path the file; @param offset the byte in that file, as stored on disk; @param reason what is
+  /// wrong
   format_error(std::string path, std::int64_t offset, const std::string& reason)
-      : error(path + ": byte " + std::to_string(offset) + ": " + reason), path_(std::move(path)), offset_(offset) {}
+      : error(path + ": byte " + std::to_string(offset) + ": " + reason),
+        path_(std::move(path)),
+        offset_(offset) {}
 
   /// The file that is not well formed.
   const std::string& path() const noexcept { return path_; }

@@ -12,7 +12,8 @@ namespace weft {
 /// Counter-based random numbers, Philox 4x32-10: the n-th block of a stream is a pure function of (seed,
 /// stream, n), so a result depends on the seed and the sample's index and never on the number of threads.
 ///
-/// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; the generator is Random123's.
+/// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; the generator is
+/// Random123's.
 ///
 /// Thread safety: immutable, so distinct and shared objects are safe.
 class philox {
@@ -52,13 +53,16 @@ class philox {
     const auto words = block(index);
     const std::uint64_t first = (std::uint64_t{words[1]} << 32) | words[0];
     const std::uint64_t second = (std::uint64_t{words[3]} << 32) | words[2];
-    const double radius_uniform = (static_cast<double>(first >> 11) + 1.0) * 0x1.0p-53;  // (0, 1]: log is finite
+    const double radius_uniform =
+        (static_cast<double>(first >> 11) + 1.0) * 0x1.0p-53;  // (0, 1]: log is finite
     const double angle_uniform = static_cast<double>(second >> 11) * 0x1.0p-53;
     return std::sqrt(-2.0 * std::log(radius_uniform)) * std::cos(2.0 * std::numbers::pi * angle_uniform);
   }
 
  private:
-  static constexpr std::uint32_t low(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
+  static constexpr std::uint32_t low(std::uint64_t value) noexcept {
+    return static_cast<std::uint32_t>(value);
+  }
   static constexpr std::uint32_t high(std::uint64_t value) noexcept {
     return static_cast<std::uint32_t>(value >> 32);
   }
