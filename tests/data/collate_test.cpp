@@ -37,7 +37,7 @@ TEST(CollateTest, NormalisesEveryPixelValue) {
       .count = 1, .rows = 16, .cols = 16, .channels = 1, .classes = 1, .pixels = {}, .labels = {0}};
   for (int value = 0; value < 256; ++value) set.pixels.push_back(static_cast<std::uint8_t>(value));
   const std::vector<std::int64_t> indices = {0};
-  const image_batch batch = collate(set, indices, {.mean = 0.2860F, .deviation = 0.3530F});
+  const image_batch batch = collate(set, indices, {.mean = 0.2860, .deviation = 0.3530});
   for (int value = 0; value < 256; ++value) {
     EXPECT_NEAR(batch.images(0, value), (value / 255.0 - 0.2860) / 0.3530, 1e-6) << value;
   }
@@ -45,8 +45,8 @@ TEST(CollateTest, NormalisesEveryPixelValue) {
 
 TEST(CollateTest, MeasuredNormalizationGivesMeanZeroAndDeviationOne) {
   const image_set set = small_set();
-  const normalization scale = measure_normalization(set);
-  EXPECT_FLOAT_EQ(scale.mean, 0.5F);
+  const normalize scale = measure_normalization(set);
+  EXPECT_DOUBLE_EQ(scale.mean, 0.5);
   const std::vector<std::int64_t> indices = {0, 1, 2};
   const image_batch batch = collate(set, indices, scale);
   double sum = 0.0;
@@ -62,9 +62,9 @@ TEST(CollateTest, MeasuredNormalizationGivesMeanZeroAndDeviationOne) {
 TEST(CollateTest, FlatOrEmptySetHasDeviationOne) {
   image_set set = small_set();
   set.pixels.assign(6, 51);
-  EXPECT_FLOAT_EQ(measure_normalization(set).mean, 0.2F);
-  EXPECT_FLOAT_EQ(measure_normalization(set).deviation, 1.0F);
-  EXPECT_FLOAT_EQ(measure_normalization(image_set{}).deviation, 1.0F);
+  EXPECT_DOUBLE_EQ(measure_normalization(set).mean, 0.2);
+  EXPECT_DOUBLE_EQ(measure_normalization(set).deviation, 1.0);
+  EXPECT_DOUBLE_EQ(measure_normalization(image_set{}).deviation, 1.0);
 }
 
 TEST(CollateTest, ReusesTheMemoryOfABatchOfTheSameShape) {
@@ -96,8 +96,8 @@ TEST(CollateTest, BadArgumentsAreRefused) {
     EXPECT_THROW(collate(set, indices, {}), invalid_argument);
   }
   const std::vector<std::int64_t> indices = {0};
-  EXPECT_THROW(collate(set, indices, {.deviation = 0.0F}), invalid_argument);
-  EXPECT_THROW(collate(set, indices, {.deviation = std::numeric_limits<float>::quiet_NaN()}),
+  EXPECT_THROW(collate(set, indices, {.deviation = 0.0}), invalid_argument);
+  EXPECT_THROW(collate(set, indices, {.deviation = std::numeric_limits<double>::quiet_NaN()}),
                invalid_argument);
 }
 

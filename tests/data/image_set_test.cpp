@@ -157,7 +157,7 @@ TEST(FashionMnistTest, RealFiles) {
     EXPECT_EQ(std::count(train.labels.begin(), train.labels.end(), label), 6'000);
   }
   // The published mean and deviation of the training images.
-  const normalization scale = measure_normalization(train);
+  const normalize scale = measure_normalization(train);
   EXPECT_NEAR(scale.mean, 0.2860, 5e-5);
   EXPECT_NEAR(scale.deviation, 0.3530, 5e-5);
   const image_set test = load("t10k");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/compute/kernels/normalize.hpp>
 #include <weft/compute/tensor.hpp>
 #include <weft/data/image_set.hpp>
 
@@ -8,18 +9,10 @@
 
 namespace weft {
 
-/// How a pixel becomes a float: (pixel / 255 - mean) / deviation, the same for every channel.
-struct normalization {
-  /// What is subtracted, on the scale where the brightest pixel is 1.
-  float mean = 0.0F;
-  /// What is divided by, on the same scale; not 0.
-  float deviation = 1.0F;
-};
-
 /// The mean and the standard deviation of all pixels of a set, so that its normalised pixels have mean 0 and
 /// deviation 1. Exact sums, so the result does not depend on the order of the images. A set whose pixels are
 /// all equal, or that is empty, gets deviation 1.
-normalization measure_normalization(const image_set& set);
+normalize measure_normalization(const image_set& set);
 
 /// Samples stacked for one training step.
 struct image_batch {
@@ -39,7 +32,7 @@ struct image_batch {
 /// @param scale   how pixels become floats
 /// @throws invalid_argument if an index is outside the set, or if scale.deviation is 0 or not finite
 /// Thread safety: safe; it reads set only.
-image_batch collate(const image_set& set, std::span<const std::int64_t> indices, normalization scale);
+image_batch collate(const image_set& set, std::span<const std::int64_t> indices, const normalize& scale);
 
 /// The same into a batch that is there already: its memory is used again if it has the right shape.
 ///
@@ -49,7 +42,7 @@ image_batch collate(const image_set& set, std::span<const std::int64_t> indices,
 /// @param batch   what is overwritten; on an exception its contents are unspecified
 /// @throws what collate() throws
 /// Thread safety: safe for distinct batches.
-void collate_into(const image_set& set, std::span<const std::int64_t> indices, normalization scale,
+void collate_into(const image_set& set, std::span<const std::int64_t> indices, const normalize& scale,
                   image_batch& batch);
 
 }  // namespace weft
