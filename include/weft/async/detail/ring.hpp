@@ -1,21 +1,16 @@
 #pragma once
 
+#include <weft/async/detail/spin.hpp>
+
 #include <atomic>       // for std::atomic
 #include <cstddef>      // for std::size_t, std::byte
 #include <cstdint>      // for std::uint32_t, std::uint64_t
 #include <memory>       // for std::construct_at, std::destroy_at, std::unique_ptr
 #include <new>          // for std::launder
-#include <thread>       // for std::this_thread::yield
 #include <type_traits>  // for std::is_nothrow_move_constructible_v
 #include <utility>      // for std::move, std::exchange, std::pair
 
 namespace weft::detail {
-
-inline void pause_processor() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#endif
-}
 
 /// Outcome of a claim that does not wait.
 enum class claim : std::uint8_t {
@@ -226,13 +221,7 @@ class ring {
 
   // A claim made before the freeze may still be moving its item; that move cannot throw and takes no lock.
   static void await_state(const slot& item, std::uint32_t wanted) noexcept {
-    for (int spins = 0; item.state.load(std::memory_order_acquire) != wanted; ++spins) {
-      if (spins < 128) {
-        pause_processor();
-      } else {
-        std::this_thread::yield();
-      }
-    }
+    spin_until([&] { return item.state.load(std::memory_order_acquire) == wanted; });
   }
 
   alignas(64) std::atomic<std::uint64_t> tail_{0};

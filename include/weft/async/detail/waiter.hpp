@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weft/async/detail/spin.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -216,7 +218,10 @@ class coroutine_waiter final : public waiter {
         boost::asio::deferred);
   }
 
-  void wake() noexcept override { resume_(*this, step::post); }
+  void wake() noexcept override {
+    resume_(*this, step::post);
+    posted_.store(true, std::memory_order_release);
+  }
 
  private:
   enum class step : std::uint8_t { post, run };
@@ -249,7 +254,12 @@ class coroutine_waiter final : public waiter {
 
   struct resumption {
     coroutine_waiter* self;
-    void operator()() const { self->resume_(*self, step::run); }
+    void operator()() const {
+      // A coroutine may end its event loop and destroy it, which it must not do while the thread that woke it
+      // is still inside post(); that thread has only its signal to send.
+      spin_until([this] { return self->posted_.load(std::memory_order_acquire); });
+      self->resume_(*self, step::run);
+    }
   };
 
   template <class Executor>
@@ -270,6 +280,7 @@ class coroutine_waiter final : public waiter {
   }
 
   void (*resume_)(coroutine_waiter&, step) = nullptr;
+  std::atomic<bool> posted_{false};
   resume_buffer buffer_;
   alignas(std::max_align_t) std::byte handler_[32];
 };
