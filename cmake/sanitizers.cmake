@@ -17,6 +17,10 @@ if(WEFT_SANITIZE)
   add_link_options(-fsanitize=${WEFT_SANITIZE})
 
   if(WEFT_SANITIZE STREQUAL "thread")
+    if(NOT TBB_DIR MATCHES "tsan-tbb")
+      message(FATAL_ERROR "weft: WEFT_SANITIZE=thread found oneTBB in ${TBB_DIR}, which is not built with "
+                          "ThreadSanitizer; run cmake/build-tsan-tbb and configure with the preset tsan")
+    endif()
     set(WEFT_TEST_ENVIRONMENT
         "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.suppressions:halt_on_error=1:second_deadlock_stack=1")
   else()
