@@ -1,6 +1,7 @@
 # WEFT_SANITIZE=address,undefined or thread. It reaches the library, the kernels and everything that links them.
 set(WEFT_SANITIZE "" CACHE STRING "Sanitizers for weft's own build: 'address,undefined' or 'thread'")
-set(WEFT_TEST_ENVIRONMENT "")  # for the ENVIRONMENT property of every test
+# For the ENVIRONMENT property of every test; one variable, since gtest_discover_tests takes no list there.
+set(WEFT_TEST_ENVIRONMENT "")
 
 if(WEFT_SANITIZE)
   set(options -fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS)
@@ -24,7 +25,6 @@ if(WEFT_SANITIZE)
     set(WEFT_TEST_ENVIRONMENT
         "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.suppressions:halt_on_error=1:second_deadlock_stack=1")
   else()
-    set(WEFT_TEST_ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
-                              "UBSAN_OPTIONS=print_stacktrace=1")
+    set(WEFT_TEST_ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1")
   endif()
 endif()
