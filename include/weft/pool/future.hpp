@@ -119,7 +119,8 @@ class typed_call : public shared_call {
  public:
   /// The result, moved out, or its exception; only once the call is ready.
   R take() {
-    if (auto* error = std::get_if<std::exception_ptr>(&result_)) std::rethrow_exception(*error);
+    // Moved out: the pool's thread may hold this call a little longer and shall not free the exception.
+    if (auto* error = std::get_if<std::exception_ptr>(&result_)) std::rethrow_exception(std::move(*error));
     if constexpr (!std::is_void_v<R>) return std::move(std::get<value_type>(result_));
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/core/error.hpp>
+#include <weft/pool/detail/hand_over.hpp>
 #include <weft/pool/future.hpp>
 
 #include <oneapi/tbb/blocked_range.h>
@@ -96,10 +97,9 @@ class thread_pool {
   /// How many calls run at the same time.
   int threads() const noexcept { return threads_; }
 
-  /// Which of the threads of the pool runs this, from 0; -1 on a thread that runs no pool's work.
+  /// Which of its pool's threads runs this, from 0, inside a submitted call; -1 anywhere else.
   static int this_thread_index() noexcept {
-    const int index = tbb::this_task_arena::current_thread_index();
-    return index >= 0 ? index : -1;
+    return detail::pool_call_depth > 0 ? tbb::this_task_arena::current_thread_index() : -1;
   }
 
   /// Runs `function(arguments...)` on the pool. Arguments are decayed and moved in.
@@ -151,12 +151,12 @@ class thread_pool {
   template <class F>
   void for_range(std::int64_t begin, std::int64_t end, F function) {
     const auto loop = [&] {
-      tbb::parallel_for(tbb::blocked_range<std::int64_t>(begin, end), [&](const auto& range) {
-        for (std::int64_t i = range.begin(); i != range.end(); ++i) std::invoke(function, i);
-      });
+      tbb::parallel_for(tbb::blocked_range<std::int64_t>(begin, end), loop_body<F>{&function});
     };
+    detail::hand_over(&function);
     // Isolated, so that a thread that waits here does not start an unrelated call on top of this one.
     arena_.execute([&] { tbb::this_task_arena::isolate(loop); });
+    detail::take_over(&function);
   }
 
   /// The arena, for code that uses oneTBB's algorithms directly.
@@ -173,15 +173,42 @@ class thread_pool {
     return cores > 0 ? cores : 1;
   }
 
+  // Out of line, so that a sanitizer's report names this code and not oneTBB's around it.
+  template <class F>
+  [[gnu::noinline]] static void run_chunk(F& function, std::int64_t begin, std::int64_t end) {
+    detail::take_over(&function);
+    for (std::int64_t i = begin; i != end; ++i) std::invoke(function, i);
+    detail::hand_over(&function);
+  }
+
   void enqueue(detail::shared_call& call) {
     call.retain();
     unfinished_.fetch_add(1, std::memory_order_relaxed);
-    arena_.enqueue([this, &call] {
-      call.run_if_queued();
-      call.release();
-      // The last thing to touch the pool: the destructor may go on from here.
-      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
-    });
+    detail::hand_over(&call);
+    arena_.enqueue(enqueued_call{this, &call});
+  }
+
+  // Named, because oneTBB copies these from thread to thread: cmake/tsan.suppressions lists them.
+  struct enqueued_call {
+    thread_pool* pool;
+    detail::shared_call* call;
+    void operator()() const noexcept { pool->run_enqueued(*call); }
+  };
+
+  template <class F>
+  struct loop_body {
+    F* function;
+    void operator()(const tbb::blocked_range<std::int64_t>& range) const {
+      run_chunk(*function, range.begin(), range.end());
+    }
+  };
+
+  [[gnu::noinline]] void run_enqueued(detail::shared_call& call) noexcept {
+    detail::take_over(&call);
+    call.run_if_queued();
+    call.release();
+    // The last thing to touch the pool: the destructor may go on from here.
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
   }
 
   int threads_;
