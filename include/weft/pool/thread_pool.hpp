@@ -1,7 +1,6 @@
 #pragma once
 
 #include <weft/core/error.hpp>
-#include <weft/pool/detail/hand_over.hpp>
 #include <weft/pool/future.hpp>
 
 #include <oneapi/tbb/blocked_range.h>
@@ -151,12 +150,12 @@ class thread_pool {
   template <class F>
   void for_range(std::int64_t begin, std::int64_t end, F function) {
     const auto loop = [&] {
-      tbb::parallel_for(tbb::blocked_range<std::int64_t>(begin, end), loop_body<F>{&function});
+      tbb::parallel_for(tbb::blocked_range<std::int64_t>(begin, end), [&](const auto& range) {
+        for (std::int64_t i = range.begin(); i != range.end(); ++i) std::invoke(function, i);
+      });
     };
-    detail::hand_over(&function);
     // Isolated, so that a thread that waits here does not start an unrelated call on top of this one.
     arena_.execute([&] { tbb::this_task_arena::isolate(loop); });
-    detail::take_over(&function);
   }
 
   /// The arena, for code that uses oneTBB's algorithms directly.
@@ -173,42 +172,15 @@ class thread_pool {
     return cores > 0 ? cores : 1;
   }
 
-  // Out of line, so that a sanitizer's report names this code and not oneTBB's around it.
-  template <class F>
-  [[gnu::noinline]] static void run_chunk(F& function, std::int64_t begin, std::int64_t end) {
-    detail::take_over(&function);
-    for (std::int64_t i = begin; i != end; ++i) std::invoke(function, i);
-    detail::hand_over(&function);
-  }
-
   void enqueue(detail::shared_call& call) {
     call.retain();
     unfinished_.fetch_add(1, std::memory_order_relaxed);
-    detail::hand_over(&call);
-    arena_.enqueue(enqueued_call{this, &call});
-  }
-
-  // Named, because oneTBB copies these from thread to thread: cmake/tsan.suppressions lists them.
-  struct enqueued_call {
-    thread_pool* pool;
-    detail::shared_call* call;
-    void operator()() const noexcept { pool->run_enqueued(*call); }
-  };
-
-  template <class F>
-  struct loop_body {
-    F* function;
-    void operator()(const tbb::blocked_range<std::int64_t>& range) const {
-      run_chunk(*function, range.begin(), range.end());
-    }
-  };
-
-  [[gnu::noinline]] void run_enqueued(detail::shared_call& call) noexcept {
-    detail::take_over(&call);
-    call.run_if_queued();
-    call.release();
-    // The last thing to touch the pool: the destructor may go on from here.
-    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
+    arena_.enqueue([this, &call] {
+      call.run_if_queued();
+      call.release();
+      // The last thing to touch the pool: the destructor may go on from here.
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
+    });
   }
 
   int threads_;
