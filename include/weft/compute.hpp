@@ -1,0 +1,15 @@
+#pragma once
+
+// Floor 4: tensors, executors and the kernels that run on them.
+
+#include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cpu_executor.hpp>
+#include <weft/compute/cuda_device.hpp>
+#include <weft/compute/isa.hpp>
+#include <weft/compute/kernels/adam.hpp>
+#include <weft/compute/kernels/linear_backward.hpp>
+#include <weft/compute/kernels/linear_forward.hpp>
+#include <weft/compute/kernels/normalize.hpp>
+#include <weft/compute/kernels/softmax_cross_entropy.hpp>
+#include <weft/compute/safetensors.hpp>
+#include <weft/compute/tensor.hpp>
