@@ -59,7 +59,7 @@ class queue {
   ///
   /// The item is destroyed if it is refused; push_from() leaves it with the caller.
   task<void> push(T item) {
-    if (push_now(item)) co_return;
+    if (push_soon(item)) co_return;
     const bool went_in = co_await push_waiting(item);
     if (!went_in) throw queue_closed();
   }
@@ -67,7 +67,7 @@ class queue {
   /// As push(), but an item that is refused (closed, cancelled) stays in `item`, which must outlive the
   /// await.
   task<void> push_from(T& item) {
-    if (push_now(item)) co_return;
+    if (push_soon(item)) co_return;
     const bool went_in = co_await push_waiting(item);
     if (!went_in) throw queue_closed();
   }
@@ -75,7 +75,7 @@ class queue {
   /// Takes the oldest item; waits while the queue is empty. Empty once the queue is closed and drained.
   task<std::optional<T>> pop() {
     std::optional<T> item;
-    if (!pop_now(item)) co_await pop_waiting(item);
+    if (!pop_soon(item)) co_await pop_waiting(item);
     co_return item;
   }
 
@@ -89,6 +89,7 @@ class queue {
     while (in < items.size()) {
       in += push_some_now(items.subspan(in));
       if (in == items.size()) break;
+      if (ring_.spin_for_place()) continue;
       const bool went_in = co_await push_waiting(items[in]);
       if (!went_in) break;
       ++in;
@@ -108,12 +109,14 @@ class queue {
     std::vector<T> items;
     if (count == 0) co_return items;
     items.reserve(std::min(count, capacity()));
-    if (pop_some_now(items, count) == 0) {
+    while (pop_some_now(items, count) == 0) {
+      if (ring_.spin_for_item()) continue;
       std::optional<T> first;
       co_await pop_waiting(first);
       if (!first) co_return items;
       items.push_back(std::move(*first));
       pop_some_now(items, count - 1);
+      break;
     }
     co_return items;
   }
@@ -143,7 +146,7 @@ class queue {
 
   /// As push(), blocking the calling thread: never call it on a thread that runs an event loop.
   void push_wait(T item) {
-    if (push_now(item)) return;
+    if (push_soon(item)) return;
     detail::thread_waiter self;
     if (enlist_push(self, item)) self.block();
     if (!went_in(self)) throw queue_closed();
@@ -152,7 +155,7 @@ class queue {
   /// As pop(), blocking the calling thread: never call it on a thread that runs an event loop.
   std::optional<T> pop_wait() {
     std::optional<T> item;
-    if (pop_now(item)) return item;
+    if (pop_soon(item)) return item;
     detail::thread_waiter self;
     if (enlist_pop(self, item)) self.block();
     if (self.failure) std::rethrow_exception(self.failure);
@@ -259,6 +262,22 @@ class queue {
       serve_pops(woken);
     }
     return in;
+  }
+
+  /// As push_now(), and gives another thread a moment to make room.
+  bool push_soon(T& item) {
+    do {
+      if (push_now(item)) return true;
+    } while (ring_.spin_for_place());
+    return false;
+  }
+
+  /// As pop_now(), and gives another thread a moment to bring an item.
+  bool pop_soon(std::optional<T>& item) {
+    do {
+      if (pop_now(item)) return true;
+    } while (ring_.spin_for_item());
+    return false;
   }
 
   /// False if there is nothing to take yet; true with an item, or with none at the end.

@@ -136,6 +136,26 @@ class ring {
     }
   }
 
+  /// Before a push waits: spins for a short while if the last pop came from another thread, which may well be
+  /// about to make room. True if there is room now. Worth at most what suspending and waking cost, and worth
+  /// less the more often it was in vain.
+  bool spin_for_place() noexcept {
+    return spin(popper_, place_spins_, [this] {
+      const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+      if ((tail & frozen_bit) != 0) return look::give_up;
+      return at(tail).state.load(std::memory_order_relaxed) == free_state(tail) ? look::ready : look::again;
+    });
+  }
+
+  /// Before a pop waits, likewise.
+  bool spin_for_item() noexcept {
+    return spin(pusher_, item_spins_, [this] {
+      const std::uint64_t head = head_.load(std::memory_order_relaxed);
+      if ((head & frozen_bit) != 0) return look::give_up;
+      return at(head).state.load(std::memory_order_relaxed) == full_state(head) ? look::ready : look::again;
+    });
+  }
+
   // ---- locked operations: the caller holds the owner's mutex and the ring is frozen -----------------------
 
   /// Stops lock-free claims. Idempotent.
@@ -219,13 +239,51 @@ class ring {
     return (word >> turn_shift) * capacity_ + ((word & index_mask) >> 1);
   }
 
+  using thread_mark = const void*;
+  static thread_mark this_thread() noexcept {
+    static thread_local const char mark = 0;
+    return &mark;
+  }
+  static void note(std::atomic<thread_mark>& who) noexcept {
+    if (who.load(std::memory_order_relaxed) != this_thread())
+      who.store(this_thread(), std::memory_order_relaxed);
+  }
+
+  enum class look : std::uint8_t { ready, again, give_up };
+  static constexpr std::uint32_t fewest_spins = 2;
+  static constexpr std::uint32_t most_spins = 64;  // a few microseconds
+
+  template <class Look>
+  static bool spin(const std::atomic<thread_mark>& other, std::atomic<std::uint32_t>& budget,
+                   Look ask) noexcept {
+    const thread_mark who = other.load(std::memory_order_relaxed);
+    if (who == nullptr || who == this_thread()) return false;
+    const std::uint32_t spins = budget.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < spins; ++i) {
+      const look answer = ask();
+      if (answer == look::ready) {
+        if (spins < most_spins) budget.store(spins * 2, std::memory_order_relaxed);
+        return true;
+      }
+      if (answer == look::give_up) return false;
+      pause_processor();
+    }
+    if (spins > fewest_spins) budget.store(spins / 2, std::memory_order_relaxed);
+    return false;
+  }
+
   // A claim made before the freeze may still be moving its item; that move cannot throw and takes no lock.
   static void await_state(const slot& item, std::uint32_t wanted) noexcept {
     spin_until([&] { return item.state.load(std::memory_order_acquire) == wanted; });
   }
 
+  // Each word shares its cache line with what is written by the same side.
   alignas(64) std::atomic<std::uint64_t> tail_{0};
+  std::atomic<thread_mark> pusher_{nullptr};
+  std::atomic<std::uint32_t> place_spins_{most_spins};
   alignas(64) std::atomic<std::uint64_t> head_{0};
+  std::atomic<thread_mark> popper_{nullptr};
+  std::atomic<std::uint32_t> item_spins_{most_spins};
   alignas(64) const std::size_t capacity_;
   const std::unique_ptr<slot[]> slots_;
   bool frozen_ = false;  // guarded by the owner's mutex
