@@ -36,7 +36,9 @@ enum class claim : std::uint8_t {
 ///
 /// Items whose move may throw never use the lock-free path: their ring stays frozen, and the locked
 /// operations leave it unchanged when a move throws.
-template <class T>
+///
+/// Atomic is std::atomic, except where a test explores the interleavings of what is done to it.
+template <class T, template <class> class Atomic = std::atomic>
 class ring {
  public:
   static constexpr std::size_t max_capacity = (std::size_t{1} << 27) - 1;
@@ -210,7 +212,7 @@ class ring {
   static constexpr std::uint64_t index_mask = (std::uint64_t{1} << turn_shift) - 1 - frozen_bit;
 
   struct slot {
-    std::atomic<std::uint32_t> state{0};
+    Atomic<std::uint32_t> state{0};
     alignas(T) std::byte bytes[sizeof(T)];
 
     T* item() noexcept { return std::launder(static_cast<T*>(static_cast<void*>(bytes))); }
@@ -278,10 +280,10 @@ class ring {
   }
 
   // Each word shares its cache line with what is written by the same side.
-  alignas(64) std::atomic<std::uint64_t> tail_{0};
+  alignas(64) Atomic<std::uint64_t> tail_{0};
   std::atomic<thread_mark> pusher_{nullptr};
   std::atomic<std::uint32_t> place_spins_{most_spins};
-  alignas(64) std::atomic<std::uint64_t> head_{0};
+  alignas(64) Atomic<std::uint64_t> head_{0};
   std::atomic<thread_mark> popper_{nullptr};
   std::atomic<std::uint32_t> item_spins_{most_spins};
   alignas(64) const std::size_t capacity_;
