@@ -32,11 +32,11 @@ std::int64_t pass(const workload& work) {
 
 const bool registered = [] {
   for (const auto& [name, work] : cases()) {
-    if (work.threads == 1) add_case(name, "asio channel", work, pass<asio::experimental::channel>);
-    add_case(name, "asio concurrent_channel", work, pass<asio::experimental::concurrent_channel>);
+    if (work.threads == 1) add_case(name, "asio_channel", work, pass<asio::experimental::channel>);
+    add_case(name, "asio_concurrent_channel", work, pass<asio::experimental::concurrent_channel>);
   }
-  add_batch_case("asio concurrent_channel", make_channel<asio::experimental::concurrent_channel, payload>);
-  add_ping_pong_case("asio concurrent_channel", make_channel<asio::experimental::concurrent_channel, int>);
+  add_batch_case("asio_concurrent_channel", make_channel<asio::experimental::concurrent_channel, payload>);
+  add_ping_pong_case("asio_concurrent_channel", make_channel<asio::experimental::concurrent_channel, int>);
   return true;
 }();
 

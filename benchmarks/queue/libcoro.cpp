@@ -45,7 +45,7 @@ std::int64_t pass(const workload& work) {
 
 const bool registered = [] {
   for (const auto& [name, work] : cases()) {
-    add_case(name, "libcoro ring_buffer", work, work.capacity == 10 ? pass<10> : pass<1024>);
+    add_case(name, "libcoro_ring_buffer", work, work.capacity == 10 ? pass<10> : pass<1024>);
   }
   return true;
 }();

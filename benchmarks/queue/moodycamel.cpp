@@ -30,7 +30,7 @@ struct bounded_moodycamel {
 const bool registered = [] {
   for (const auto& [name, work] : cases()) {
     if (work.threads > 1) {
-      add_case(name, "moodycamel with a semaphore", work, pass_between_threads<bounded_moodycamel>);
+      add_case(name, "moodycamel_and_semaphore", work, pass_between_threads<bounded_moodycamel>);
     }
   }
   return true;

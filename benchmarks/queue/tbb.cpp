@@ -21,7 +21,7 @@ struct tbb_queue {
 const bool registered = [] {
   for (const auto& [name, work] : cases()) {
     if (work.threads > 1)
-      add_case(name, "tbb concurrent_bounded_queue", work, pass_between_threads<tbb_queue>);
+      add_case(name, "tbb_concurrent_bounded_queue", work, pass_between_threads<tbb_queue>);
   }
   return true;
 }();

@@ -65,7 +65,7 @@ const bool registered = [] {
   for (const auto& [name, work] : cases()) add_case(name, "weft", work, pass_one_by_one);
   const workload bulk{1, 1, 2, 1024, 400'000};
   add_case("2_threads_1p1c_by_64_capacity_1024", "weft", bulk, pass_by_64);
-  add_case("2_threads_1p1c_by_64_capacity_1024", "weft one by one", bulk, pass_one_by_one);
+  add_case("2_threads_1p1c_by_64_capacity_1024", "single_items", bulk, pass_one_by_one);
   add_batch_case("weft", make_channel<payload>);
   add_ping_pong_case("weft", make_channel<int>);
   return true;
