@@ -233,6 +233,7 @@ class progress_board {
 
   void add(progress_state& bar) {
     const std::lock_guard lock(mutex_);
+    if (stop_) return;
     bar.keep = bar.options.keep.value_or(bars_.empty());
     bar.next_show = bar.in_place() ? bar.start : bar.start + bar.options.line;
     bars_.reserve(bars_.size() + 1);
@@ -243,14 +244,14 @@ class progress_board {
 
   void finish(progress_state& bar) {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(bar.finished, true) || !bar.visible()) return;
+    if (std::exchange(bar.finished, true) || !bar.visible() || stop_) return;
     std::erase(bars_, &bar);
     draw(bar.keep ? line_of(bar, clock::now(), true) + "\n" : std::string(), bar.in_place());
   }
 
   void show(progress_state& bar) {
     const std::lock_guard lock(mutex_);
-    if (bar.finished || !bar.visible()) return;
+    if (bar.finished || !bar.visible() || stop_) return;
     draw(bar.in_place() ? std::string() : line_of(bar, clock::now(), false) + "\n", bar.in_place());
   }
 
@@ -261,11 +262,16 @@ class progress_board {
 
   // Leaves the screen for good: the process is about to end, and bars may never be destroyed.
   void close() {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
+    std::thread drawing;
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+      if (std::exchange(drawn_, 0) > 0) write("\n");
+      bars_.clear();
+      drawing = std::move(thread_);
+    }
     wake_.notify_all();
-    if (std::exchange(drawn_, 0) > 0) write("\n");
-    bars_.clear();
+    if (drawing.joinable()) drawing.join();
   }
 
  private:
