@@ -11,6 +11,7 @@
 #include <atomic>       // for std::atomic
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::int64_t
+#include <deque>        // for std::deque
 #include <functional>   // for std::invoke
 #include <iterator>     // for std::begin
 #include <memory>       // for std::unique_ptr
@@ -172,20 +173,36 @@ class thread_pool {
     return cores > 0 ? cores : 1;
   }
 
+  // oneTBB takes enqueued tasks roughly in order, not exactly: its task only says that one more call may start,
+  // and which one it is comes from a queue of our own.
   void enqueue(detail::shared_call& call) {
     call.retain();
     unfinished_.fetch_add(1, std::memory_order_relaxed);
-    arena_.enqueue([this, &call] {
-      call.run_if_queued();
-      call.release();
+    {
+      const std::lock_guard lock(queue_mutex_);
+      queue_.push_back(&call);
+    }
+    arena_.enqueue([this] {
+      detail::shared_call& next = pop();
+      next.run_if_queued();
+      next.release();
       // The last thing to touch the pool: the destructor may go on from here.
       if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
     });
   }
 
+  detail::shared_call& pop() {
+    const std::lock_guard lock(queue_mutex_);
+    detail::shared_call& next = *queue_.front();
+    queue_.pop_front();
+    return next;
+  }
+
   int threads_;
   detail::worker_demand demand_;
   std::atomic<std::size_t> unfinished_{0};
+  std::mutex queue_mutex_;
+  std::deque<detail::shared_call*> queue_;
   tbb::task_arena arena_;
 };
 
