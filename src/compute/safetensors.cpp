@@ -140,11 +140,13 @@ class header_reader {
   void read(std::vector<safetensors_file::entry>& entries, std::map<std::string, std::string>& metadata) {
     simdjson::ondemand::parser parser;
     simdjson::ondemand::document document;
+    if (const auto problem = parser.iterate(text_).get(document); problem != simdjson::SUCCESS) {
+      fail(std::string(not_json) + simdjson::error_message(problem));
+    }
     try {
-      document = parser.iterate(text_);
       std::set<std::string> seen;
       for (auto field : document.get_object()) {
-        position_ = offset_of(field.key().raw());
+        position_ = offset_of(field.key().value().raw()) - 1;  // simdjson leaves out the quotation mark
         const std::string name(std::string_view(field.unescaped_key()));
         if (!seen.insert(name).second) fail("the name '" + name + "' is there twice");
         if (name == metadata_name) {
@@ -164,18 +166,16 @@ class header_reader {
     } catch (const simdjson::simdjson_error& problem) {
       const char* place = nullptr;
       if (document.current_location().get(place) == simdjson::SUCCESS) position_ = offset_of(place);
-      fail(std::string("the header is not the JSON it should be: ") + problem.what());
+      fail(std::string(not_json) + problem.what());
     }
   }
 
  private:
+  static constexpr const char* not_json = "the header is not the JSON it should be: ";
+
   [[noreturn]] void fail(const std::string& reason) const { throw format_error(path_, position_, reason); }
 
   std::int64_t offset_of(const char* place) const { return prefix_bytes + (place - text_.data()); }
-  std::int64_t offset_of(simdjson::ondemand::raw_json_string place) const { return offset_of(place.raw()); }
-  std::int64_t offset_of(simdjson::simdjson_result<simdjson::ondemand::raw_json_string> place) const {
-    return offset_of(place.value());
-  }
 
   std::int64_t natural(std::uint64_t value, const std::string& name) const {
     if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
