@@ -173,8 +173,8 @@ class thread_pool {
     return cores > 0 ? cores : 1;
   }
 
-  // oneTBB takes enqueued tasks roughly in order, not exactly: its task only says that one more call may start,
-  // and which one it is comes from a queue of our own.
+  // oneTBB takes enqueued tasks roughly in order, not exactly: its task only says that one more call may
+  // start, and which one it is comes from a queue of our own.
   void enqueue(detail::shared_call& call) {
     call.retain();
     unfinished_.fetch_add(1, std::memory_order_relaxed);
