@@ -43,6 +43,7 @@ class queue {
   static_assert(std::is_move_constructible_v<T> && std::is_nothrow_destructible_v<T>);
 
  public:
+  /// What it holds.
   using value_type = T;
 
   /// @param capacity how many items fit, 1 to 2^27 - 1; throws invalid_argument otherwise

@@ -31,48 +31,70 @@ std::int64_t size_of(dtype type) noexcept;
 /// The dtype of a C++ type; not defined for types that are none.
 template <class T>
 struct dtype_of;
+/// The dtype of bool.
 template <>
 struct dtype_of<bool> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::boolean;
 };
+/// The dtype of std::uint8_t.
 template <>
 struct dtype_of<std::uint8_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::uint8;
 };
+/// The dtype of std::int8_t.
 template <>
 struct dtype_of<std::int8_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::int8;
 };
+/// The dtype of std::uint16_t.
 template <>
 struct dtype_of<std::uint16_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::uint16;
 };
+/// The dtype of std::int16_t.
 template <>
 struct dtype_of<std::int16_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::int16;
 };
+/// The dtype of std::uint32_t.
 template <>
 struct dtype_of<std::uint32_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::uint32;
 };
+/// The dtype of std::int32_t.
 template <>
 struct dtype_of<std::int32_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::int32;
 };
+/// The dtype of float.
 template <>
 struct dtype_of<float> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::float32;
 };
+/// The dtype of std::uint64_t.
 template <>
 struct dtype_of<std::uint64_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::uint64;
 };
+/// The dtype of std::int64_t.
 template <>
 struct dtype_of<std::int64_t> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::int64;
 };
+/// The dtype of double.
 template <>
 struct dtype_of<double> {
+  /// How a tensor of it is stored.
   static constexpr dtype value = dtype::float64;
 };
 

@@ -25,7 +25,9 @@ class gzip_reader {
   /// @param path the file to read
   /// @throws io_error if the file cannot be opened or read, and if it is a folder
   explicit gzip_reader(std::string path);
+  /// Takes the open file over; the other may only be destroyed or assigned to.
   gzip_reader(gzip_reader&&) noexcept;
+  /// Closes this file and takes the other's over.
   gzip_reader& operator=(gzip_reader&&) noexcept;
   ~gzip_reader();
 

@@ -24,6 +24,7 @@ namespace weft {
 template <class R>
 class as_completed {
  public:
+  /// What next() gives.
   using value_type = future<R>;
 
   /// @param futures valid futures, whose results have not been taken
@@ -51,7 +52,9 @@ class as_completed {
   /// An input iterator over the futures as they finish.
   class iterator {
    public:
+    /// What it points to.
     using value_type = future<R>;
+    /// Required of an iterator.
     using difference_type = std::ptrdiff_t;
 
     /// The next future that finished, by move.

@@ -175,11 +175,14 @@ class as_completed;
 template <class R>
 class future {
  public:
+  /// What get() gives.
   using value_type = R;
 
   /// No result: valid() is false and every other member must not be called.
   future() = default;
+  /// Takes the call over; the other future is empty.
   future(future&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  /// Exchanges the two.
   future& operator=(future&& other) noexcept {
     std::swap(call_, other.call_);
     return *this;

@@ -73,6 +73,7 @@ class mlp {
   std::vector<linear> layers_;
 };
 
+/// What a forward and a backward pass keep of a batch; used again from batch to batch.
 class mlp::workspace {
  public:
   /// Empty; it grows at its first use.
