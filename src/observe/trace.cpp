@@ -97,6 +97,7 @@ struct trace_state {
   int file = -1;
   std::string path;
   clock_pair begin{};
+  std::uint64_t first_flow = 0;  // of the recording
   bool hooks_installed = false;
   trace_state* parent = nullptr;  // what a forked child has left behind
 };
@@ -124,7 +125,12 @@ constinit thread_local std::uint64_t refused_session = 0;  // in which this thre
 constinit thread_local bool thread_is_ending = false;
 constinit thread_local std::uint64_t next_flow_id = 0;
 constinit thread_local std::uint64_t last_flow_id = 0;
+constinit thread_local std::uint64_t flow_session = 0;
 constinit std::atomic<std::uint64_t> flow_blocks{1};
+
+// Flows are numbered in blocks, so that threads do not contend for numbers; each recording begins with new
+// ones, so that arrows out of an earlier one can be told.
+constexpr std::uint64_t flow_block = 1024;
 
 struct thread_identity {
   std::string name;
@@ -374,7 +380,8 @@ class trace_file {
     }
   }
 
-  // A span that began before the recording did is left out: its beginning is not known on this clock.
+  // What began before the recording did is left out: a span's beginning is not known on this clock, an
+  // arrow's tail is not in the file.
   void write_event(const thread_log& log, const event& e, const event* argument) {
     if (e.kind == trace_kind::track_span) {
       const auto begin = static_cast<std::int64_t>(e.begin);
@@ -382,6 +389,7 @@ class trace_file {
       return;
     }
     if (e.begin < all_.begin.ticks) return;
+    if (e.kind == trace_kind::flow_in && e.payload < all_.first_flow) return;
     const std::int64_t begin = nanoseconds(e.begin);
     const auto open = [&](const char* phase) {
       ++recorded_;
@@ -515,11 +523,11 @@ void record_on_track(std::uint32_t track, const char* name, std::int64_t begin, 
 }
 
 std::uint64_t next_flow() noexcept {
-  // Numbers come in blocks, so that threads do not contend for them.
-  constexpr std::uint64_t block = 1024;
-  if (next_flow_id == last_flow_id) {
-    next_flow_id = flow_blocks.fetch_add(1, std::memory_order_relaxed) * block;
-    last_flow_id = next_flow_id + block;
+  const std::uint64_t session = state().session.load(std::memory_order_acquire);
+  if (next_flow_id == last_flow_id || flow_session != session) {
+    flow_session = session;
+    next_flow_id = flow_blocks.fetch_add(1, std::memory_order_relaxed) * flow_block;
+    last_flow_id = next_flow_id + flow_block;
   }
   return next_flow_id++;
 }
@@ -557,6 +565,7 @@ void trace::start(std::string path, trace_options options) {
   all.thread_ids.clear();
   all.next_thread_id = 0;
   all.begin = read_clocks();
+  all.first_flow = flow_blocks.load(std::memory_order_relaxed) * flow_block;
   all.session.fetch_add(1, std::memory_order_release);
   detail::trace_enabled.store(true, std::memory_order_release);
 }
