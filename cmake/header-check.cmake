@@ -5,6 +5,7 @@ get_property(layers GLOBAL PROPERTY WEFT_LAYERS)
 foreach(layer IN LISTS layers)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/include"
        "${PROJECT_SOURCE_DIR}/include/weft/${layer}/*.hpp" "${PROJECT_SOURCE_DIR}/include/weft/${layer}.hpp")
+  list(FILTER headers EXCLUDE REGEX "/detail/")
   if(NOT headers)
     continue()
   endif()
