@@ -1,5 +1,7 @@
 #include <weft/compute/cpu_context.hpp>
 
+#include <weft/pool/thread_pool.hpp>
+
 #include "every_context.hpp"
 
 #include <gtest/gtest.h>
@@ -41,8 +43,8 @@ TEST(cpu_context, rethrows) {
 }
 
 TEST(cpu_context, serves_several_plain_threads) {
-  tbb::task_arena arena(2);
-  const weft::cpu_context context(arena);
+  weft::thread_pool pool(2);
+  const weft::cpu_context context(pool.arena());
   EXPECT_EQ(context.threads(), 2);
   std::atomic<int> calls{0};
   std::vector<std::thread> callers;

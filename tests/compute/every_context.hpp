@@ -2,8 +2,7 @@
 
 #include <weft/compute/cpu_context.hpp>
 #include <weft/compute/isa.hpp>
-
-#include <tbb/task_arena.h>
+#include <weft/pool/thread_pool.hpp>
 
 #include <gtest/gtest.h>
 
@@ -19,8 +18,8 @@ void on_every_context(const Check& check) {
       if (threads == 1) {
         check(weft::cpu_context(level));
       } else {
-        tbb::task_arena arena(threads);
-        check(weft::cpu_context(arena, level));
+        weft::thread_pool pool(threads);
+        check(weft::cpu_context(pool.arena(), level));
       }
     }
   }
@@ -33,8 +32,8 @@ void expect_same_bits_for_any_threads(const Compute& compute) {
     SCOPED_TRACE(std::string(weft::to_string(level)));
     const auto serial = compute(weft::cpu_context(level));
     for (const int threads : {2, 3}) {
-      tbb::task_arena arena(threads);
-      const auto parallel = compute(weft::cpu_context(arena, level));
+      weft::thread_pool pool(threads);
+      const auto parallel = compute(weft::cpu_context(pool.arena(), level));
       ASSERT_EQ(serial.size(), parallel.size());
       for (std::size_t index = 0; index < serial.size(); ++index) {
         ASSERT_EQ(serial[index], parallel[index]) << "element " << index << ", threads: " << threads;
