@@ -6,20 +6,21 @@
 #include <weft/async/task.hpp>
 #include <weft/core/error.hpp>
 
-#include <chrono>    // for std::chrono::duration
-#include <optional>  // for std::optional
-#include <utility>   // for std::move
+#include <chrono>       // for std::chrono::duration
+#include <optional>     // for std::optional
+#include <type_traits>  // for std::is_void_v
+#include <utility>      // for std::move
 
 namespace weft {
 
 /// Runs `work` for at most `limit` and returns its result: asyncio.wait_for. If the time is over first, the
-/// work is cancelled and joined, and timeout_error is thrown; a result that it still delivered is returned.
+/// work is cancelled and joined, and timeout_error is thrown; but a result that it has delivered nevertheless
+/// is returned, and an error of its own is rethrown, so nothing is lost when both happen at once.
 ///
-/// Cancellation: cancels the work, joins it and throws `cancelled`.
+/// Cancellation: cancels the work and joins it. Throws `cancelled` unless the work had already finished.
 template <class T, class Rep, class Period>
 task<T> timeout(task<T> work, std::chrono::duration<Rep, Period> limit) {
   std::optional<detail::regular<T>> result;
-  bool late = false;
   auto start = [&](detail::nursery& children) {
     // The two may run on different threads, so neither reads what the other writes before both are joined.
     auto worker = [](task<T> inner, std::optional<detail::regular<T>>& place,
@@ -27,16 +28,18 @@ task<T> timeout(task<T> work, std::chrono::duration<Rep, Period> limit) {
       co_await detail::store_result<T>(std::move(inner), place);
       both.cancel();
     };
-    auto watch = [](auto duration, bool& over, detail::nursery& both) -> task<void> {
+    auto watch = [](auto duration, detail::nursery& both) -> task<void> {
       co_await sleep_for(duration);
-      over = true;
       both.cancel();
     };
-    children.spawn(worker(std::move(work), result, children));
-    children.spawn(watch(limit, late, children));
+    children.spawn([&] { return worker(std::move(work), result, children); });
+    children.spawn([&] { return watch(limit, children); });
   };
-  co_await detail::supervise(start);
-  if (!result) throw timeout_error();
+  const detail::supervised end = co_await detail::supervise(start);
+  if (!result) {
+    if (end.asked_to_stop) throw cancelled();
+    throw timeout_error();
+  }
   if constexpr (!std::is_void_v<T>) co_return std::move(*result);
 }
 
