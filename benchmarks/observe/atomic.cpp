@@ -14,7 +14,7 @@ std::atomic<std::uint64_t> items;
 void counter(benchmark::State& state) {
   for (auto _ : state) items.fetch_add(1, std::memory_order_relaxed);
 }
-BENCHMARK(counter)->Name("counter/atomic")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(counter)->Name("counter/atomic")->ThreadRange(1, 2);
 
 // One bucket a power of two, and the sum: the least that a histogram can be.
 struct {
@@ -31,7 +31,7 @@ void histogram(benchmark::State& state) {
     value = value < 1 ? value * 1.001 : 1e-6;
   }
 }
-BENCHMARK(histogram)->Name("histogram/atomic")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(histogram)->Name("histogram/atomic")->ThreadRange(1, 2);
 
 void nothing(benchmark::State& state) {
   for (auto _ : state) benchmark::ClobberMemory();
@@ -44,10 +44,6 @@ void two_clock_readings(benchmark::State& state) {
     benchmark::DoNotOptimize(std::chrono::steady_clock::now());
   }
 }
-BENCHMARK(two_clock_readings)
-    ->Name("span_on/two_clock_readings")
-    ->Iterations(1'000'000)
-    ->ThreadRange(1, 2)
-    ->UseRealTime();
+BENCHMARK(two_clock_readings)->Name("span_on/two_clock_readings")->Iterations(1'000'000)->ThreadRange(1, 2);
 
 }  // namespace

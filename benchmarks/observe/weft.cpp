@@ -12,7 +12,7 @@ weft::histogram latencies;
 void counter(benchmark::State& state) {
   for (auto _ : state) items.add();
 }
-BENCHMARK(counter)->Name("counter/weft")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(counter)->Name("counter/weft")->ThreadRange(1, 2);
 
 void histogram(benchmark::State& state) {
   double value = 1e-6;
@@ -21,7 +21,7 @@ void histogram(benchmark::State& state) {
     value = value < 1 ? value * 1.001 : 1e-6;
   }
 }
-BENCHMARK(histogram)->Name("histogram/weft")->ThreadRange(1, 2)->UseRealTime();
+BENCHMARK(histogram)->Name("histogram/weft")->ThreadRange(1, 2);
 
 void span_off(benchmark::State& state) {
   for (auto _ : state) {
@@ -58,8 +58,7 @@ BENCHMARK(span_on)
     ->Setup(start_trace)
     ->Teardown(stop_trace)
     ->Iterations(kept_events)
-    ->ThreadRange(1, 2)
-    ->UseRealTime();
+    ->ThreadRange(1, 2);
 
 void span_with_argument_on(benchmark::State& state) {
   for (auto _ : state) {
