@@ -46,8 +46,8 @@ struct progress_options {
   std::chrono::milliseconds line{10'000};
   /// The width of a bar's line; 0 means that of the terminal, or $COLUMNS, or 80.
   int columns = 0;
-  /// Whether a finished bar stays on the screen, or writes its last line where lines are written. If not set, an outermost one stays and one that was made
-  /// while another was shown on the same output goes.
+  /// Whether a finished bar stays on the screen, or writes its last line where lines are written. If not set,
+  /// an outermost one stays and one that was made while another was shown on the same output goes.
   std::optional<bool> keep{};
 };
 
