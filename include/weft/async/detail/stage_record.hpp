@@ -193,9 +193,10 @@ class stage_meter {
 /// What a stage is given when the pipeline is put together: where to record, and which lane will pull it.
 class opening {
  public:
-  opening(recorder& records, recorder::position& next) : opening(records, next, records.next_lane(next)) {}
-  opening(recorder& records, recorder::position& next, lane& home) noexcept
-      : records_(&records), next_(&next), lane_(&home) {}
+  opening(recorder& records, recorder::position& next) : opening(records, next, records.next_lane(next), 0) {}
+  /// @param pass which pass over its source this is: the passes of repeat() are numbered from 0
+  opening(recorder& records, recorder::position& next, lane& home, std::uint64_t pass) noexcept
+      : records_(&records), next_(&next), lane_(&home), pass_(pass) {}
 
   /// Registers the next stage of this lane; upstream stages register before.
   stage_meter stage(const std::string& name, int concurrency = 1) const {
@@ -203,16 +204,19 @@ class opening {
   }
 
   /// For what is pulled by a coroutine of its own.
-  opening new_lane() const { return opening(*records_, *next_); }
+  opening new_lane() const { return opening(*records_, *next_, records_->next_lane(*next_), pass_); }
 
   recorder& records() const noexcept { return *records_; }
   recorder::position next() const noexcept { return *next_; }
+  recorder::position* cursor() const noexcept { return next_; }
   lane& home() const noexcept { return *lane_; }
+  std::uint64_t pass() const noexcept { return pass_; }
 
  private:
   recorder* records_;
   recorder::position* next_;
   lane* lane_;
+  std::uint64_t pass_;
 };
 
 }  // namespace weft::detail

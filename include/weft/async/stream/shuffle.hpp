@@ -31,7 +31,7 @@ struct shuffle_stream : stream_base {
     running(shuffle_stream&& description, const opening& open)
         : upstream_(std::move(description.upstream), open),
           capacity_(description.capacity),
-          random_(description.seed),
+          random_(description.seed, open.pass()),
           meter_(open.stage(description.name)) {}
     running(const running&) = delete;
     running& operator=(const running&) = delete;
@@ -87,8 +87,8 @@ struct shuffle_adaptor : adaptor_base {
 /// Mixes the order: keeps `buffer` items and gives out one of them at random each time. With a buffer as
 /// large as the stream every order is equally likely; a smaller one mixes locally, as tf.data's shuffle does.
 ///
-/// The same seed and the same items give the same order, whatever else runs. Holds at most `buffer` items.
-/// Throws invalid_argument if buffer is 0.
+/// The same seed and the same items give the same order, whatever else runs; each pass of a repeat() after it
+/// has an order of its own. Holds at most `buffer` items. Throws invalid_argument if buffer is 0.
 inline auto shuffle(std::size_t buffer, std::uint64_t seed) {
   if (buffer == 0) throw invalid_argument("shuffle: the buffer is 0 items, it must be at least 1");
   detail::shuffle_adaptor result;

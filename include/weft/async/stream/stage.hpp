@@ -211,6 +211,7 @@ task<R> drive(S description, Sink sink, std::shared_ptr<recorder> records) {
           [&] { return consume_and_stop<items_type, Sink, R>(sink, items, meter, result, children); });
     };
     co_await supervise(start);
+    if (!result) throw cancelled();
   } else {
     bool stopped = false;
     try {
