@@ -19,7 +19,7 @@ struct epoch_record {
   int epoch = 0;
   /// Mean over the epoch's steps.
   double train_loss = not_known;
-  /// On a fixed part of the training images, after the epoch.
+  /// On the first train_accuracy_count training images, after the epoch.
   double train_accuracy = not_known;
   double test_loss = not_known;
   double test_accuracy = not_known;
@@ -82,6 +82,7 @@ struct job_record {
   double pixel_mean = 0.0;
   double pixel_deviation = 1.0;
   std::int64_t steps_per_epoch = 0;
+  std::int64_t train_accuracy_count = 0;
   /// The loss of each step, before the step.
   std::vector<double> losses;
   std::int64_t samples = 0;

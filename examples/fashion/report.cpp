@@ -141,6 +141,7 @@ void write_tiles(json_writer& json, const job_record& record) {
 void write_curves(json_writer& json, const job_record& record) {
   const std::size_t stride = std::max<std::size_t>(1, (record.losses.size() + most_losses - 1) / most_losses);
   json.key("stepsPerEpoch").value(record.steps_per_epoch);
+  json.key("trainAccuracyCount").value(record.train_accuracy_count);
   json.key("lossStride").value(static_cast<std::int64_t>(stride));
   json.key("losses").begin_array();
   for (std::size_t i = stride; i <= record.losses.size(); i += stride) {

@@ -112,6 +112,7 @@ weft::task<> consume(const training_job& job, weft::classifier& model, const wef
 weft::task<> train(const training_job& job, weft::classifier& model, job_record& record) {
   record.steps_per_epoch = job.plan.steps_per_epoch(job.data.train.count);
   const auto part_size = std::min(job.data.train.count, most_images_for_train_accuracy);
+  record.train_accuracy_count = part_size;
   const weft::image_batch part = co_await job.pool.run([&] {
     return weft::collate(job.data.train, weft::sampler::sequential(part_size).epoch(0), job.data.scale);
   });

@@ -21,7 +21,8 @@ const percent = (value, digits = 1) => (value === null ? "–" : (100 * value).t
 const fixed = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 const seconds = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)) + " s";
 const thousands = (value) => Math.round(value).toLocaleString("en");
-const rate = (value) => (value < 0.001 ? value.toExponential() : String(value));
+const rate = (value) => (value < 0.01 ? value.toExponential() : String(value));
+const sureness = (value) => (value > 0.9995 ? "over 99.9 %" : percent(value));
 
 const tip = document.getElementById("tip");
 function showTip(event, text) {
@@ -38,8 +39,8 @@ function tipOn(node, text) {
   node.addEventListener("pointerleave", hideTip);
 }
 
-function ticks(low, high, wanted) {
-  const raw = (high - low) / Math.max(1, wanted);
+function ticks(low, high, wanted, smallest = 0) {
+  const raw = Math.max(smallest, (high - low) / Math.max(1, wanted));
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= raw);
   const found = [];
@@ -53,7 +54,7 @@ function redrawn(place, draw) {
   new ResizeObserver(() => {
     if (place.clientWidth === width || place.clientWidth === 0) return;
     width = place.clientWidth;
-    place.replaceChildren(draw(width));
+    requestAnimationFrame(() => place.replaceChildren(draw(width)));
   }).observe(place);
 }
 
@@ -97,7 +98,7 @@ function lineChart(place, series, options) {
       svg.append(shape("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
       svg.append(shape("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, options.formatY(value, rows.digits)));
     }
-    const columns = ticks(lowX, highX, Math.min(10, width / 70));
+    const columns = ticks(lowX, highX, Math.min(10, width / 70), 1);
     for (const value of columns.values) {
       svg.append(shape("text", { x: x(value), y: height - bottom + 18, "text-anchor": "middle" }, value.toFixed(columns.digits)));
     }
@@ -106,8 +107,8 @@ function lineChart(place, series, options) {
     svg.append(shape("text", { class: "title", transform: `translate(12 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, options.titleY));
     for (const line of series) {
       const path = line.points.map((p, i) => (i === 0 ? "M" : "L") + x(p[0]).toFixed(1) + " " + y(p[1]).toFixed(1)).join("");
-      const drawn = shape("path", { d: path, fill: "none", "stroke-width": line.faint ? 1 : 2, "stroke-linejoin": "round",
-        opacity: line.faint ? 0.25 : 1, "clip-path": `url(#${clip})` });
+      const drawn = shape("path", { d: path, fill: "none", "stroke-width": line.faint ? 0.7 : 2, "stroke-linejoin": "round",
+        opacity: line.faint ? 0.2 : 1, "clip-path": `url(#${clip})` });
       drawn.style.stroke = line.color;
       svg.append(drawn);
       if (!line.dots) continue;
@@ -144,7 +145,7 @@ function lineChart(place, series, options) {
 function curves() {
   const perEpoch = data.stepsPerEpoch || 1;
   const raw = data.losses.map((loss, i) => [((i + 1) * data.lossStride) / perEpoch, loss]).filter((p) => p[1] !== null);
-  const window = Math.max(1, Math.round(perEpoch / data.lossStride / 10));
+  const window = Math.max(1, Math.round(perEpoch / data.lossStride / 5));
   const smooth = [];
   let sum = 0;
   raw.forEach((p, i) => {
@@ -162,7 +163,7 @@ function curves() {
     formatY: (v, digits) => v.toFixed(digits), formatTip: (v) => v.toFixed(4), formatPlace: (v) => `epoch ${v.toFixed(2)}`,
   });
   lineChart(document.getElementById("accuracy"), [
-    { name: "training, while it learns", color: "var(--first)", points: known("trainAccuracy"), dots: true },
+    { name: `training, ${thousands(data.trainAccuracyCount)} images`, color: "var(--first)", points: known("trainAccuracy"), dots: true },
     { name: "test", color: "var(--second)", points: known("testAccuracy"), dots: true },
   ], {
     id: "accuracy", label: "Accuracy over the epochs", titleX: "epoch", titleY: "accuracy", ceiling: 1,
@@ -314,9 +315,9 @@ function gallery(samples, title) {
   document.getElementById("mistakes-title").textContent = title;
   place.replaceChildren(...samples.map((sample) => {
     const caption = element("figcaption", {}, element("span", { class: "wrong" }, data.classes[sample.predicted]),
-      element("br"), "is " + data.classes[sample.label], element("br"), element("span", { class: "sure" }, percent(sample.confidence, 0) + " sure"));
+      element("br"), "is " + data.classes[sample.label], element("br"), element("span", { class: "sure" }, sureness(sample.confidence) + " sure"));
     const figure = element("figure", {}, picture(sample), caption);
-    tipOn(figure, `test image ${sample.index}\npredicted ${data.classes[sample.predicted]} with probability ${percent(sample.confidence, 1)}\n` +
+    tipOn(figure, `test image ${sample.index}\npredicted ${data.classes[sample.predicted]} with probability ${sureness(sample.confidence)}\n` +
       `labelled ${data.classes[sample.label]}`);
     return figure;
   }));
