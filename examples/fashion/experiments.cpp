@@ -7,12 +7,11 @@
 #include <cmath>      // for std::isnan
 #include <cstdio>     // for stdout, std::fflush
 #include <numeric>    // for std::iota
-#include <utility>    // for std::move
+#include <weft/async/task_group.hpp>
 #include <weft/data/sampler.hpp>
 #include <weft/observe/progress.hpp>
 #include <weft/observe/span.hpp>
 #include <weft/observe/stopwatch.hpp>
-#include <weft/pool/as_completed.hpp>
 #include <weft/train/classifier.hpp>
 
 #include "batches.hpp"
@@ -21,7 +20,7 @@ namespace fashion {
 namespace {
 
 /// One training on the calling thread, without queue or event loop.
-void train_alone(const experiment_job& job, experiment_record& experiment) {
+void train_alone(const experiment_job& job, experiment_record& experiment, weft::progress& bar) {
   const batch_plan plan = {
       .batch_size = experiment.batch_size, .epochs = experiment.epochs, .seed = experiment.seed};
   const weft::cpu_context serial;
@@ -41,6 +40,7 @@ void train_alone(const experiment_job& job, experiment_record& experiment) {
       weft::collate_into(job.data.train, order[step], job.data.scale, batch);
       loss_sum += model.step(serial, batch.images.view(), batch.labels.view());
       experiment.samples += batch.size();
+      bar.add(batch.size());
     }
     experiment.train_loss = loss_sum / static_cast<double>(order.size());
   }
@@ -50,19 +50,18 @@ void train_alone(const experiment_job& job, experiment_record& experiment) {
   experiment.state = "finished";
 }
 
-experiment_record run_experiment(const experiment_job& job, experiment_record experiment,
-                                 const weft::stopwatch& clock) {
-  if (job.stop.stop_requested()) return experiment;
+void run_experiment(const experiment_job& job, experiment_record& experiment, const weft::stopwatch& clock,
+                    weft::progress& bar) {
+  if (job.stop.stop_requested()) return;
   const weft::span span("experiment", "number", experiment.number);
   experiment.thread = weft::thread_pool::this_thread_index();
   experiment.start = clock.seconds();
   try {
-    train_alone(job, experiment);
+    train_alone(job, experiment, bar);
   } catch (const std::exception& failure) {
     experiment.state = std::string("failed: ") + failure.what();
   }
   experiment.end = clock.seconds();
-  return experiment;
 }
 
 std::string line(const experiment_record& experiment) {
@@ -71,6 +70,14 @@ std::string line(const experiment_record& experiment) {
   if (std::isnan(experiment.test_accuracy)) return what + "  " + experiment.state;
   return fmt::format("{}  test accuracy {:.4f}  {:.2f} s on thread {}", what, experiment.test_accuracy,
                      experiment.end - experiment.start, experiment.thread);
+}
+
+/// One experiment on the pool; prints it when it has completed.
+weft::task<> await_experiment(const experiment_job& job, experiment_record& experiment,
+                              const weft::stopwatch& clock, weft::progress& bar) {
+  const auto call = [&] { run_experiment(job, experiment, clock, bar); };
+  co_await job.pool.run(call);
+  bar.print(line(experiment));
 }
 
 void print_ranking(const std::vector<experiment_record>& experiments) {
@@ -132,25 +139,19 @@ weft::task<> run_experiments(const experiment_job& job, std::vector<experiment_r
              experiments.front().epochs == 1 ? "epoch" : "epochs", job.pool.threads(),
              job.pool.threads() == 1 ? "thread" : "threads");
   std::fflush(stdout);
-  const weft::stopwatch clock;
-  std::vector<weft::future<experiment_record>> futures;
-  for (const experiment_record& each : experiments) {
-    futures.push_back(job.pool.submit([&job, &clock, each] { return run_experiment(job, each, clock); }));
-  }
+  std::int64_t images = 0;
+  for (const experiment_record& each : experiments) images += each.epochs * job.data.train.count;
   {
-    weft::progress bar(static_cast<std::int64_t>(experiments.size()),
-                       {.label = "experiments",
-                        .unit = "experiments",
-                        .redirected = weft::progress_mode::silent,
-                        .out = stdout,
-                        .keep = false});
-    weft::as_completed<experiment_record> finished(std::move(futures));
-    while (auto next = co_await finished.next()) {
-      experiment_record done = next->get();
-      bar.print(line(done));
-      bar.add();
-      experiments[static_cast<std::size_t>(done.number - 1)] = std::move(done);
-    }
+    weft::progress bar(images, {.label = "experiments",
+                                .unit = "images",
+                                .redirected = weft::progress_mode::silent,
+                                .out = stdout,
+                                .keep = false});
+    const weft::stopwatch clock;
+    co_await weft::with_task_group([&](weft::task_group& group) -> weft::task<> {
+      for (experiment_record& each : experiments) group.spawn(await_experiment(job, each, clock, bar));
+      co_return;
+    });
   }
   print_ranking(experiments);
 }
