@@ -103,6 +103,21 @@ TEST(adam_step, updates_several_arrays_at_once_with_the_same_bits) {
   });
 }
 
+TEST(adam_step, leaves_the_callers_treatment_of_tiny_numbers_alone) {
+  on_every_context([](const weft::cpu_context& context) {
+    tensor<float, 1> parameter({20});
+    tensor<float, 1> first({20});
+    tensor<float, 1> second({20});
+    const tensor<float, 1> gradient({20});
+    for (float& moment : first.elements()) moment = 1e-40F;
+    const adam_parameter array{parameter, gradient, first, second};
+    adam_step{}(context, {&array, 1});
+    for (const float moment : first.elements()) EXPECT_EQ(moment, 0.0F);  // it does not linger below 2^-126
+    volatile float tiny = 1e-40F;
+    EXPECT_GT(tiny * 0.5F, 0.0F);
+  });
+}
+
 TEST(adam_step, names_what_is_out_of_range) {
   const weft::cpu_context context;
   tensor<float, 1> three({3});

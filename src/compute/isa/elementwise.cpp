@@ -87,6 +87,7 @@ void normalize(const normalize_arguments& arguments, std::int64_t row_begin, std
 }
 
 void adam(const adam_arguments& arguments, std::int64_t begin, std::int64_t end) {
+  const flush_denormals flush;
   for (size index = begin; index < end; index += lanes) {
     const size left = end - index;
     if (left >= lanes) {

@@ -36,6 +36,9 @@ struct transposed_left {  // rows of the output are columns in memory
   __attribute__((always_inline)) transposed_left down(size rows) const { return {data + rows, stride}; }
 };
 
+// How many rows early the right factor is fetched: in a wide matrix each is on another page.
+constexpr size rows_ahead = 24;
+
 template <int Rows, int Vectors, class Left, class Finish>
 __attribute__((noinline)) void block(Left left, panel right, size depth, size row, size column,
                                      const Finish& finish) {
@@ -46,6 +49,8 @@ __attribute__((noinline)) void block(Left left, panel right, size depth, size ro
   for (size k = 0; k < depth; ++k) {
     left.prefetch_next(Rows, k);
     vec b[Vectors];
+    for (int v = 0; v < Vectors; ++v)
+      __builtin_prefetch(right.data + (k + rows_ahead) * right.stride + v * lanes);
     for (int v = 0; v < Vectors; ++v) b[v] = load(right.data + k * right.stride + v * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
@@ -214,6 +219,7 @@ void bias_gradient(const weight_gradient_arguments& arguments, const panel& righ
 }  // namespace
 
 void linear_forward(const linear_forward_arguments& arguments, const tile& area, float* scratch) {
+  const flush_denormals flush;
   const row_major_left left{arguments.input.data, arguments.input.stride};
   for_each_panel(area, [&](size column, size width) {
     panel right{arguments.weight.data + column, arguments.weight.stride};
@@ -235,6 +241,7 @@ void linear_forward(const linear_forward_arguments& arguments, const tile& area,
 }
 
 void weight_gradient(const weight_gradient_arguments& arguments, const tile& area, float* scratch) {
+  const flush_denormals flush;
   const transposed_left left{arguments.input.data, arguments.input.stride};
   for_each_panel(area, [&](size column, size width) {
     const size padded = padded_width(width);
@@ -249,6 +256,7 @@ void weight_gradient(const weight_gradient_arguments& arguments, const tile& are
 }
 
 void input_gradient(const input_gradient_arguments& arguments, const tile& area, float* scratch) {
+  const flush_denormals flush;
   const row_major_left left{arguments.output_gradient.data, arguments.output_gradient.stride};
   for_each_panel(area, [&](size column, size width) {
     const size padded = padded_width(width);

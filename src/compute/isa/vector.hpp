@@ -95,16 +95,21 @@ inline __attribute__((always_inline)) vec root(vec value) {
 #endif
 }
 
+// The lanes are folded in halves.
 inline __attribute__((always_inline)) float lane_sum(vec value) {
-  float sum = 0.0F;
-  for (int lane = 0; lane < lanes; ++lane) sum += value[lane];
-  return sum;
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane) value[lane] += value[lane + half];
+  }
+  return value[0];
 }
 
 inline __attribute__((always_inline)) float lane_max(vec value) {
-  float largest = value[0];
-  for (int lane = 1; lane < lanes; ++lane) largest = value[lane] > largest ? value[lane] : largest;
-  return largest;
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane) {
+      value[lane] = value[lane] > value[lane + half] ? value[lane] : value[lane + half];
+    }
+  }
+  return value[0];
 }
 
 // e^x for x <= 0, within 2 units in the last place; 0 below -87.3; not a number stays so. The range is
@@ -128,5 +133,21 @@ inline __attribute__((always_inline)) vec exp_of_negative(vec x) {
   const vec power = reinterpret_cast<vec>(exponent << 23);
   return x < -87.3F ? vec{} : p * power;
 }
+
+// While it lives, numbers below 2^-126 count as zero on this thread. Gradients that vanish and moments that
+// decay would otherwise spend most of their time in that range, where every operation takes over a hundred
+// cycles.
+class flush_denormals {
+ public:
+  flush_denormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | flush_to_zero | denormals_are_zero); }
+  flush_denormals(const flush_denormals&) = delete;
+  flush_denormals& operator=(const flush_denormals&) = delete;
+  ~flush_denormals() { _mm_setcsr(before_); }
+
+ private:
+  static constexpr unsigned flush_to_zero = 0x8000;
+  static constexpr unsigned denormals_are_zero = 0x0040;
+  unsigned before_;
+};
 
 }  // namespace weft::detail::WEFT_ISA

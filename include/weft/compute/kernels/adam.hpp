@@ -44,7 +44,8 @@ struct adam_parameter {
 ///     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
 ///     p = p - learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 ///
-/// which is what PyTorch's torch.optim.Adam computes.
+/// which is what PyTorch's torch.optim.Adam computes. Numbers below 2^-126 count as 0, so that moments that
+/// decay do not become slow to compute with.
 ///
 /// Thread safety: safe; the views' elements must not be used by others while it runs.
 struct adam_step {
