@@ -1,6 +1,7 @@
 #pragma once
 
-// The workload for queues between Asio coroutines. `Channel` has send(value) and receive() as awaitables.
+// The workload for queues between Asio coroutines. `Channel` has send(value) and receive() as awaitables;
+// what is received may be an optional.
 
 #include "workload.hpp"
 
@@ -11,10 +12,20 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
 namespace queue_benchmark {
+
+template <class T>
+T&& item_of(T&& item) {
+  return std::forward<T>(item);
+}
+template <class T>
+T&& item_of(std::optional<T>&& item) {
+  return std::move(*item);
+}
 
 template <class Channel>
 boost::asio::awaitable<void> produce(Channel& out, std::int64_t count) {
@@ -24,7 +35,7 @@ boost::asio::awaitable<void> produce(Channel& out, std::int64_t count) {
 template <class Channel>
 boost::asio::awaitable<void> consume(Channel& in, std::int64_t count, std::atomic<std::int64_t>& total) {
   std::int64_t sum = 0;
-  for (std::int64_t i = 0; i < count; ++i) sum += co_await in.receive();
+  for (std::int64_t i = 0; i < count; ++i) sum += item_of(co_await in.receive());
   total += sum;
 }
 
@@ -45,7 +56,7 @@ bool pass_batches(std::vector<payload>& batches, std::size_t capacity, Make make
   boost::asio::co_spawn(
       receiving,
       [](auto& in, std::vector<payload>& to) -> boost::asio::awaitable<void> {
-        while (to.size() < to.capacity()) to.push_back(co_await in.receive());
+        while (to.size() < to.capacity()) to.push_back(item_of(co_await in.receive()));
       }(*channel, received),
       boost::asio::detached);
   std::thread sender([&] { sending.run(); });
@@ -88,7 +99,7 @@ void add_ping_pong_case(const std::string& runtime, Make make) {
                                        [](auto& out, auto& in, int& seen) -> boost::asio::awaitable<void> {
                                          for (int i = 0; i < rounds; ++i) {
                                            co_await out.send(i);
-                                           seen = co_await in.receive();
+                                           seen = item_of(co_await in.receive());
                                          }
                                        }(*ping, *pong, last),
                                        boost::asio::detached);
@@ -96,7 +107,7 @@ void add_ping_pong_case(const std::string& runtime, Make make) {
                                        there,
                                        [](auto& in, auto& out) -> boost::asio::awaitable<void> {
                                          for (int i = 0; i < rounds; ++i) {
-                                           const int item = co_await in.receive();
+                                           const int item = item_of(co_await in.receive());
                                            co_await out.send(item);
                                          }
                                        }(*ping, *pong),

@@ -17,10 +17,7 @@ template <class T>
 struct weft_channel {
   explicit weft_channel(std::size_t capacity) : items(capacity) {}
   weft::task<> send(T value) { return items.push(std::move(value)); }
-  weft::task<T> receive() {
-    auto item = co_await items.pop();
-    co_return std::move(*item);
-  }
+  weft::task<std::optional<T>> receive() { return items.pop(); }
   weft::queue<T> items;
 };
 

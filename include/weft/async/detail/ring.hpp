@@ -2,11 +2,13 @@
 
 #include <weft/async/detail/spin.hpp>
 
+#include <algorithm>    // for std::min
 #include <atomic>       // for std::atomic
 #include <cstddef>      // for std::size_t, std::byte
 #include <cstdint>      // for std::uint32_t, std::uint64_t
 #include <memory>       // for std::construct_at, std::destroy_at, std::unique_ptr
 #include <new>          // for std::launder
+#include <thread>       // for std::this_thread::yield
 #include <type_traits>  // for std::is_nothrow_move_constructible_v
 #include <utility>      // for std::move, std::exchange, std::pair
 
@@ -94,6 +96,7 @@ class ring {
         tail = now;
       } else if (tail_.compare_exchange_weak(tail, end, std::memory_order_relaxed,
                                              std::memory_order_relaxed)) {
+        note(pusher_);
         for (std::size_t i = 0; i < room; ++i, tail = next(tail)) {
           at(tail).construct(std::move(items[i]));
           at(tail).state.store(full_state(tail), std::memory_order_release);
@@ -127,6 +130,7 @@ class ring {
         head = now;
       } else if (head_.compare_exchange_weak(head, end, std::memory_order_relaxed,
                                              std::memory_order_relaxed)) {
+        note(popper_);
         for (std::size_t i = 0; i < ready; ++i, head = next(head)) {
           slot& from = at(head);
           take(std::move(*from.item()));
@@ -142,7 +146,7 @@ class ring {
   /// about to make room. True if there is room now. Worth at most what suspending and waking cost, and worth
   /// less the more often it was in vain.
   bool spin_for_place() noexcept {
-    return spin(popper_, place_spins_, [this] {
+    return spin(popper_, place_patience_, [this] {
       const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
       if ((tail & frozen_bit) != 0) return look::give_up;
       return at(tail).state.load(std::memory_order_relaxed) == free_state(tail) ? look::ready : look::again;
@@ -151,7 +155,7 @@ class ring {
 
   /// Before a pop waits, likewise.
   bool spin_for_item() noexcept {
-    return spin(pusher_, item_spins_, [this] {
+    return spin(pusher_, item_patience_, [this] {
       const std::uint64_t head = head_.load(std::memory_order_relaxed);
       if ((head & frozen_bit) != 0) return look::give_up;
       return at(head).state.load(std::memory_order_relaxed) == full_state(head) ? look::ready : look::again;
@@ -252,25 +256,42 @@ class ring {
   }
 
   enum class look : std::uint8_t { ready, again, give_up };
-  static constexpr std::uint32_t fewest_spins = 2;
-  static constexpr std::uint32_t most_spins = 64;  // a few microseconds
+  // A thread that runs answers within the spins, well under a microsecond. One that was woken on this very
+  // processor, as the kernel likes to place it, answers only if it is given the processor: hence the yields,
+  // as many as have been worth it lately. Threads that answer each other at once never come to yielding, but
+  // they get there from sleeping and waking each other only by not going to sleep, so that is tried now and
+  // then.
+  static constexpr int spins = 64;
+  static constexpr std::uint32_t most_yields = 32;
+  static constexpr std::uint32_t attempts_between_long_ones = 32;
+
+  struct patience {
+    std::atomic<std::uint32_t> yields{most_yields};
+    std::atomic<std::uint32_t> attempts{0};
+  };
 
   template <class Look>
-  static bool spin(const std::atomic<thread_mark>& other, std::atomic<std::uint32_t>& budget,
-                   Look ask) noexcept {
+  static bool spin(const std::atomic<thread_mark>& other, patience& mine, Look ask) noexcept {
     const thread_mark who = other.load(std::memory_order_relaxed);
     if (who == nullptr || who == this_thread()) return false;
-    const std::uint32_t spins = budget.load(std::memory_order_relaxed);
-    for (std::uint32_t i = 0; i < spins; ++i) {
+    for (int i = 0; i < spins; ++i) {
       const look answer = ask();
-      if (answer == look::ready) {
-        if (spins < most_spins) budget.store(spins * 2, std::memory_order_relaxed);
-        return true;
-      }
-      if (answer == look::give_up) return false;
+      if (answer != look::again) return answer == look::ready;
       pause_processor();
     }
-    if (spins > fewest_spins) budget.store(spins / 2, std::memory_order_relaxed);
+    const std::uint32_t attempt = mine.attempts.load(std::memory_order_relaxed);
+    mine.attempts.store(attempt + 1, std::memory_order_relaxed);
+    const std::uint32_t usual = mine.yields.load(std::memory_order_relaxed);
+    const std::uint32_t yields = attempt % attempts_between_long_ones == 0 ? most_yields : usual;
+    for (std::uint32_t i = 0; i < yields; ++i) {
+      std::this_thread::yield();
+      const look answer = ask();
+      if (answer == look::again) continue;
+      if (answer == look::ready)
+        mine.yields.store(std::min(2 * usual + 1, most_yields), std::memory_order_relaxed);
+      return answer == look::ready;
+    }
+    mine.yields.store(usual / 2, std::memory_order_relaxed);
     return false;
   }
 
@@ -282,10 +303,10 @@ class ring {
   // Each word shares its cache line with what is written by the same side.
   alignas(64) Atomic<std::uint64_t> tail_{0};
   std::atomic<thread_mark> pusher_{nullptr};
-  std::atomic<std::uint32_t> place_spins_{most_spins};
+  patience place_patience_;
   alignas(64) Atomic<std::uint64_t> head_{0};
   std::atomic<thread_mark> popper_{nullptr};
-  std::atomic<std::uint32_t> item_spins_{most_spins};
+  patience item_patience_;
   alignas(64) const std::size_t capacity_;
   const std::unique_ptr<slot[]> slots_;
   bool frozen_ = false;  // guarded by the owner's mutex
