@@ -12,6 +12,7 @@
 #include <atomic>
 #include <exception>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -71,6 +72,16 @@ class plain_pool {
  private:
   int count_;
   boost::asio::thread_pool threads_;
+};
+
+/// Counts up for ever and tells how far it has been asked.
+class counter_source {
+ public:
+  explicit counter_source(int& asked) : asked_(&asked) {}
+  weft::task<std::optional<int>> next() { co_return (*asked_)++; }
+
+ private:
+  int* asked_;
 };
 
 /// An item that knows how many of its kind are alive.
