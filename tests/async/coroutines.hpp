@@ -58,7 +58,15 @@ class hand_turned {
     }
   }
 
-  /// Cancels without turning.
+  /// Runs `f()` on the loop and nothing after it: what it makes ready stays so until the next turn.
+  template <class F>
+  void on_loop(F f) {
+    boost::asio::post(loop_, std::move(f));
+    loop_.restart();
+    loop_.poll_one();
+  }
+
+  /// Cancels the coroutine: at once if called in on_loop(), else with the next turn.
   void cancel() { signal_.emit(boost::asio::cancellation_type::terminal); }
 
   bool ended() const { return ended_; }

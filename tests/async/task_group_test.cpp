@@ -429,8 +429,10 @@ TEST(task_group, cancellation_from_outside_that_stops_nobody_is_no_error) {
     co_return;
   }));
   outside.turn();
-  go.set();
-  outside.cancel();  // the child has been woken already
+  outside.on_loop([&] {
+    go.set();
+    outside.cancel();  // the child has been woken already
+  });
   outside.turn();
   EXPECT_EQ(finished, 1);
   EXPECT_TRUE(outside.succeeded());
