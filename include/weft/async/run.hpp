@@ -6,11 +6,31 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <exception>  // for std::exception_ptr
-#include <optional>   // for std::optional
-#include <utility>    // for std::move
+#include <exception>    // for std::exception_ptr
+#include <optional>     // for std::optional
+#include <type_traits>  // for std::is_void_v
+#include <utility>      // for std::move
 
 namespace weft {
+
+namespace detail {
+
+template <class T>
+task<void> keep_result(task<T> work, std::optional<T>& result) {
+  result.emplace(co_await std::move(work));
+}
+
+/// Runs the coroutine on an event loop of its own and throws what it throws.
+inline void run_loop(task<void> main) {
+  boost::asio::io_context loop(1);
+  boost::asio::make_service<single_thread_mark>(loop);
+  std::exception_ptr failure;
+  boost::asio::co_spawn(loop, std::move(main), [&](std::exception_ptr error) { failure = std::move(error); });
+  loop.run();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace detail
 
 /// Runs `main` on an event loop of its own, on the calling thread, as asyncio.run() does. Returns what it
 /// returns or throws what it throws, after everything that was started on the loop has finished.
@@ -18,21 +38,11 @@ namespace weft {
 /// Thread safety: each call has its own loop; the coroutines of one call never run at the same time.
 template <class T>
 T run(task<T> main) {
-  boost::asio::io_context loop(1);
-  boost::asio::make_service<detail::single_thread_mark>(loop);
-  std::exception_ptr failure;
   if constexpr (std::is_void_v<T>) {
-    boost::asio::co_spawn(loop, std::move(main), [&](std::exception_ptr error) { failure = error; });
-    loop.run();
-    if (failure) std::rethrow_exception(failure);
+    detail::run_loop(std::move(main));
   } else {
     std::optional<T> result;
-    boost::asio::co_spawn(loop, std::move(main), [&](std::exception_ptr error, T value) {
-      failure = error;
-      if (!error) result.emplace(std::move(value));
-    });
-    loop.run();
-    if (failure) std::rethrow_exception(failure);
+    detail::run_loop(detail::keep_result(std::move(main), result));
     return std::move(*result);
   }
 }
