@@ -29,6 +29,9 @@
 
 #include <unistd.h>
 
+// GCC 12 with AddressSanitizer takes Asio's own pair of frame allocation functions for a mismatch.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -809,9 +812,9 @@ TEST(task_group, a_hundred_thousand_children_need_at_most_100_megabytes) {
   });
 }
 
-TEST(task_group, a_hundred_thousand_children_can_be_cancelled) {
+TEST(task_group, very_many_children_can_be_cancelled) {
   in_coroutine([]() -> task<> {
-    constexpr int count = 100000;
+    constexpr int count = memory_is_plain ? 100000 : 10000;  // the sanitizers make exceptions slow
     int stopped = 0;
     co_await with_task_group([&](task_group& group) -> task<> {
       for (int i = 0; i < count; ++i) group.spawn(wait_for_ever, std::ref(stopped));

@@ -36,7 +36,8 @@ task<void> store_result(task<T> work, std::optional<regular<T>>& result) {
 /// asyncio.gather. The first that fails cancels the others; all are joined and its error is rethrown.
 ///
 /// Cancellation: cancels all and joins them. Throws `cancelled` if that stopped any of them; if all had
-/// already finished, their results are returned.
+/// already finished, their results are returned. What some had returned when an error or a cancellation stops
+/// the others is destroyed: gather pops from queues only where that may happen, or use race().
 template <class... Ts>
 task<std::tuple<detail::regular<Ts>...>> gather(task<Ts>... tasks) {
   std::tuple<std::optional<detail::regular<Ts>>...> results;
