@@ -8,6 +8,11 @@ if(WEFT_SANITIZE)
   if(WEFT_SANITIZE MATCHES "undefined")
     list(APPEND options -fno-sanitize-recover=undefined)
   endif()
+  if(WEFT_SANITIZE STREQUAL "thread")
+    # Asio orders what a handler sees by a fence as well as by a mutex; the sanitizer follows the mutex alone, which
+    # is enough, and says so at each fence.
+    list(APPEND options -Wno-tsan)
+  endif()
   list(TRANSFORM options REPLACE "(.+)" "$<$<COMPILE_LANGUAGE:CXX>:\\1>")
 
   # Targets that exist already took their directory's options when they were made: name each of them.
