@@ -40,8 +40,8 @@ class branches<First, Rest...> {
   template <class All>
   branches(All&& descriptions, const opening& open, bool own_lanes, const opening& mine)
       : lane_(&mine.home()),
-        first_(std::get<std::tuple_size_v<All> - sizeof...(Rest) - 1>(std::move(descriptions)), mine),
-        rest_(std::move(descriptions), open, own_lanes) {}
+        first_(std::get<std::tuple_size_v<All> - sizeof...(Rest) - 1>(std::forward<All>(descriptions)), mine),
+        rest_(std::forward<All>(descriptions), open, own_lanes) {}
 
   lane* lane_;
   typename First::running first_;
