@@ -13,6 +13,7 @@
 #include <weft/async/run.hpp>
 #include <weft/async/semaphore.hpp>
 #include <weft/async/sleep.hpp>
+#include <weft/async/stream.hpp>
 #include <weft/async/task.hpp>
 #include <weft/async/task_group.hpp>
 #include <weft/async/timeout.hpp>

@@ -6,11 +6,11 @@
 #include <weft/core/error.hpp>
 
 #include <cstddef>      // for std::size_t
-#include <deque>        // for std::deque
 #include <functional>   // for std::invoke
 #include <optional>     // for std::optional
 #include <type_traits>  // for std::invoke_result_t
 #include <utility>      // for std::move, std::forward
+#include <vector>       // for std::vector
 
 namespace weft {
 
@@ -103,7 +103,7 @@ struct nested_stream : stream_base {
     F function_;
     stage_meter meter_;
     nursery* children_ = nullptr;
-    std::deque<inner_run<inner_stream>> inner_;
+    std::vector<inner_run<inner_stream>> inner_;
     std::size_t turn_ = 0;
     bool ended_ = false;
   };

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <weft/async/detail/random_below.hpp>
 #include <weft/async/stream/stage.hpp>
 #include <weft/core/error.hpp>
-#include <weft/core/philox.hpp>
 
 #include <cstddef>   // for std::size_t
 #include <cstdint>   // for std::uint64_t
@@ -31,7 +31,8 @@ struct shuffle_stream : stream_base {
     running(shuffle_stream&& description, const opening& open)
         : upstream_(std::move(description.upstream), open),
           capacity_(description.capacity),
-          random_(description.seed, open.pass()),
+          seed_(description.seed),
+          pass_(open.pass()),
           meter_(open.stage(description.name)) {}
     running(const running&) = delete;
     running& operator=(const running&) = delete;
@@ -51,7 +52,7 @@ struct shuffle_stream : stream_base {
       }
       item.reset();
       if (held_.empty()) co_return item;
-      value_type& chosen = held_[static_cast<std::size_t>(random_.below(drawn_++, held_.size()))];
+      value_type& chosen = held_[draw()];
       item.emplace(std::move(chosen));
       if (&chosen != &held_.back()) chosen = std::move(held_.back());
       held_.pop_back();
@@ -61,9 +62,14 @@ struct shuffle_stream : stream_base {
     }
 
    private:
+    std::size_t draw() noexcept {
+      return static_cast<std::size_t>(random_below(seed_, pass_, drawn_++, held_.size()));
+    }
+
     typename Upstream::running upstream_;
     std::size_t capacity_;
-    philox random_;
+    std::uint64_t seed_;
+    std::uint64_t pass_;
     std::uint64_t drawn_ = 0;
     std::vector<value_type> held_;
     bool ended_ = false;
