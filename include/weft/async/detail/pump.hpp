@@ -23,11 +23,11 @@ task<void> pump(Items& items, handover<T>& places, lane& home, stage_record& rec
         co_await places.room();
         const std::uint64_t waited = home.lap();
         home.waited_for_room.add(waited);
-        record.blocked.add(waited);
+        record.blocked.add_shared(waited);
       }
       std::optional<T> item = co_await items.next();
       if (!item) break;
-      record.items_in.add(1);
+      record.items_in.add_shared(1);
       places.put(std::move(*item));
       if (pause.due(home)) co_await pause.breathe(home);
     }

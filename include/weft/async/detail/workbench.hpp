@@ -57,8 +57,10 @@ template <class T, class R>
 class workbench {
  public:
   /// @param in_order whether results leave in the order of the items
-  /// @param adaptive whether to read ahead and wake by measured times, or as far and as often as possible
-  workbench(std::size_t capacity, std::size_t workers, bool in_order, bool adaptive, stage_record& record)
+  /// @param adaptive whether to read ahead by measured times, or as far as possible
+  /// @param linger how long results may wait for others before the consumer is woken
+  workbench(std::size_t capacity, std::size_t workers, bool in_order, bool adaptive,
+            std::chrono::nanoseconds linger, stage_record& record)
       : slots_(capacity),
         pending_(capacity),
         line_(capacity),
@@ -66,6 +68,7 @@ class workbench {
         workers_(workers),
         in_order_(in_order),
         adaptive_(adaptive),
+        linger_(static_cast<std::uint64_t>(linger.count())),
         limit_(adaptive ? std::min(capacity, 2 * workers) : capacity),
         record_(record) {
     for (std::size_t i = 0; i < capacity; ++i) free_.push(static_cast<std::uint32_t>(i));
@@ -145,14 +148,12 @@ class workbench {
   T&& input(std::uint32_t index) noexcept { return std::move(*slots_[index].input); }
   void set_result(std::uint32_t index, R&& result) { slots_[index].output.emplace(std::move(result)); }
 
-  /// The claimed item's result has been set. Takes the next item, unless `leave`.
-  std::optional<std::uint32_t> complete(std::uint32_t index, std::uint64_t ticks_taken, bool leave) {
+  /// The claimed item's result has been set. Returns whether the consumer has been woken for it.
+  bool complete(std::uint32_t index, std::uint64_t ticks_taken) {
     slots_[index].input.reset();
     wake_chain woken;
     const std::lock_guard lock(mutex_);
-    end_of_item(index, ticks_taken, woken);
-    if (leave) return std::nullopt;
-    return claim_locked();
+    return end_of_item(index, ticks_taken, woken);
   }
 
   /// The item failed: what is not yet begun is dropped, and the consumer gets the error in the item's place.
@@ -177,7 +178,7 @@ class workbench {
     const std::lock_guard lock(mutex_);
     const std::uint64_t latest = std::max<std::uint64_t>(nanoseconds_per_item, 1);
     item_time_ = item_time_ == 0 ? latest : (3 * item_time_ + latest) / 4;
-    const std::uint64_t by_time = horizon / item_time_;
+    const std::uint64_t by_time = linger_ / item_time_;
     const std::uint64_t ahead = std::min<std::uint64_t>(slots_.size(), by_time);
     limit_ = std::min(slots_.size(), 2 * workers_ * (1 + static_cast<std::size_t>(ahead)));
   }
@@ -192,7 +193,7 @@ class workbench {
 
   /// Waits until decided() may be true.
   task<void> arrival() {
-    if (adaptive_) choose_company();
+    if (linger_ != 0) choose_company();
     auto ready = [this] { return decided_locked(); };
     co_await wait_for(mutex_, waiting_consumer_, ready);
   }
@@ -222,8 +223,6 @@ class workbench {
 
   // ---- the alarm ------------------------------------------------------------------------------------------
 
-  static constexpr std::chrono::microseconds patience{1000};
-
   /// Waits until the consumer waits for several results at once.
   task<void> armed() {
     auto ready = [this] { return armed_; };
@@ -240,10 +239,6 @@ class workbench {
   }
 
  private:
-  // How much work to wake the consumer for, and to have lying ready, in nanoseconds: long against the few
-  // microseconds of a wake-up, short against what a user notices.
-  static constexpr std::uint64_t horizon = 200'000;
-
   struct slot {
     std::optional<T> input;
     std::optional<R> output;
@@ -276,7 +271,7 @@ class workbench {
     return done_in_line_ != 0 || (finished_ && idle()) || (stopped_ && idle());
   }
 
-  void end_of_item(std::uint32_t index, std::uint64_t ticks_taken, wake_chain& woken) {
+  bool end_of_item(std::uint32_t index, std::uint64_t ticks_taken, wake_chain& woken) {
     record_.busy.add(ticks_taken);
     slots_[index].done = true;
     --running_;
@@ -287,8 +282,9 @@ class workbench {
       ++done_in_line_;
     }
     if (idle()) begin_pause();
-    if (waiting_consumer_.empty()) return;
-    if (done_in_line_ >= wanted_ || idle()) wake_all(waiting_consumer_, woken);
+    if (waiting_consumer_.empty() || (done_in_line_ < wanted_ && !idle())) return false;
+    wake_all(waiting_consumer_, woken);
+    return true;
   }
 
   void refuse_more(wake_chain& woken) {
@@ -304,7 +300,7 @@ class workbench {
     const std::lock_guard lock(mutex_);
     const std::size_t coming = running_ + pending_.size();
     const std::size_t in_horizon =
-        item_time_ == 0 ? 1 : std::min(workers_, coming) * static_cast<std::size_t>(horizon / item_time_);
+        item_time_ == 0 ? 1 : std::min(workers_, coming) * static_cast<std::size_t>(linger_ / item_time_);
     wanted_ = std::max<std::size_t>(1, std::min(in_horizon, coming / 2));
     if (wanted_ == 1 || armed_) return;
     armed_ = true;
@@ -335,6 +331,7 @@ class workbench {
   const std::size_t workers_;
   const bool in_order_;
   const bool adaptive_;
+  const std::uint64_t linger_;  // nanoseconds
   bool finished_ = false;
   bool stopped_ = false;
   bool armed_ = false;

@@ -5,13 +5,14 @@
 #include <weft/async/stream/stage.hpp>
 #include <weft/core/error.hpp>
 
-#include <chrono>       // for std::chrono::steady_clock
+#include <chrono>       // for std::chrono::steady_clock, std::chrono::microseconds
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::uint8_t, std::uint32_t
 #include <exception>    // for std::current_exception
 #include <functional>   // for std::invoke
 #include <optional>     // for std::optional
 #include <string>       // for std::to_string
+#include <thread>       // for std::this_thread::yield
 #include <type_traits>  // for std::invoke_result_t
 #include <utility>      // for std::move
 
@@ -37,6 +38,10 @@ struct map_options {
   /// concurrency on a pool, of which a stage with slow items uses only twice the concurrency; for a coroutine
   /// function, the concurrency.
   std::size_t buffer = 0;
+  /// On a pool: how long a result may wait for others, so that the event loop is woken once for many items of
+  /// a few microseconds and not for each. Also how much work is read ahead, within the buffer. 0: the loop is
+  /// woken for each result. A result of an item that takes as long does not wait.
+  std::chrono::microseconds linger{1000};
 };
 
 namespace detail {
@@ -53,6 +58,7 @@ inline map_options checked(map_options options, int default_concurrency, std::si
                            ", it must be positive, or 0 for the default");
   }
   if (options.concurrency == 0) options.concurrency = default_concurrency;
+  if (options.linger.count() < 0) throw invalid_argument("map: linger is negative");
   const auto width = static_cast<std::size_t>(options.concurrency);
   if (options.buffer == 0) options.buffer = default_buffer_factor * width;
   if (options.buffer < width) {
@@ -194,9 +200,10 @@ struct concurrent_map_stream : stream_base {
           upstream_(std::move(description.upstream), behind),
           pool_(description.pool),
           function_(std::move(description.function)),
+          linger_(on_pool ? description.options.linger : std::chrono::microseconds(0)),
           meter_(open.stage(description.name, description.options.concurrency)),
           bench_(description.options.buffer, static_cast<std::size_t>(description.options.concurrency),
-                 description.options.order == ordered, on_pool, meter_.record()) {
+                 description.options.order == ordered, on_pool, linger_, meter_.record()) {
       meter_.record().between_lanes = true;
     }
 
@@ -243,7 +250,7 @@ struct concurrent_map_stream : stream_base {
     // gets the thread.
     void work_through() {
       using clock = std::chrono::steady_clock;
-      constexpr std::chrono::milliseconds slice(1);
+      constexpr std::chrono::milliseconds slice(4);
       const clock::time_point begin = clock::now();
       std::int64_t count = 0;
       std::uint64_t last = ticks();
@@ -258,7 +265,13 @@ struct concurrent_map_stream : stream_base {
           bench_.fail(*index, std::move(error), taken);
           break;
         }
-        index = bench_.complete(*index, taken, clock::now() - begin > slice);
+        // The loop's thread should run now, while there is still work to do here. Where the pool's threads
+        // keep all cores busy, the scheduler would let it wait for the end of a time slice, and the pool
+        // would run dry.
+        if (bench_.complete(*index, taken)) std::this_thread::yield();
+        if (clock::now() - begin > slice) break;
+        index = bench_.claim();
+        if (!index) break;
       }
       if (count == 0) return;
       const std::chrono::nanoseconds passed = clock::now() - begin;
@@ -289,7 +302,7 @@ struct concurrent_map_stream : stream_base {
       if (error) {
         bench_.fail(*index, std::move(error), taken);
       } else {
-        bench_.complete(*index, taken, true);
+        bench_.complete(*index, taken);
       }
     }
 
@@ -298,7 +311,7 @@ struct concurrent_map_stream : stream_base {
       const stop_at_end at_end(bench_);
       for (;;) {
         co_await bench_.armed();
-        co_await sleep_for(bench_type::patience);
+        co_await sleep_for(linger_);
         bench_.expire();
       }
     }
@@ -319,6 +332,7 @@ struct concurrent_map_stream : stream_base {
     typename Upstream::running upstream_;
     Pool* pool_;
     F function_;
+    std::chrono::microseconds linger_;
     stage_meter meter_;
     bench_type bench_;
   };
@@ -365,8 +379,8 @@ auto map(F function, map_options options) {
 /// threads at the same time.
 ///
 /// Items are handed to the pool many at a time where they take only microseconds, and one by one where they
-/// take long: a pool's thread takes the next item as soon as it has done one, and a result waits at most a
-/// millisecond for company.
+/// take long: a pool's thread takes the next item as soon as it has done one, and a result waits at most
+/// two milliseconds for others.
 ///
 /// Cancellation: calls that run are waited for, and no more are begun.
 template <detail::function_pool Pool, class F>
