@@ -1,12 +1,7 @@
 #pragma once
 
-#include <weft/async/detail/nursery.hpp>
 #include <weft/async/task.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-
-#include <exception>    // for std::exception_ptr
 #include <optional>     // for std::optional
 #include <type_traits>  // for std::is_void_v
 #include <utility>      // for std::move
@@ -21,14 +16,7 @@ task<void> keep_result(task<T> work, std::optional<T>& result) {
 }
 
 /// Runs the coroutine on an event loop of its own and throws what it throws.
-inline void run_loop(task<void> main) {
-  boost::asio::io_context loop(1);
-  boost::asio::make_service<single_thread_mark>(loop);
-  std::exception_ptr failure;
-  boost::asio::co_spawn(loop, std::move(main), [&](std::exception_ptr error) { failure = std::move(error); });
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
-}
+void run_loop(task<void> main);
 
 }  // namespace detail
 

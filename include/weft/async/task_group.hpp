@@ -101,14 +101,7 @@ class task_group {
   /// takes new ones. For the body only: a child that awaited it would wait for the body.
   ///
   /// Cancellation: throws `cancelled`.
-  task<void> join() {
-    if (children_->others_finished()) co_return;
-    detail::coroutine_waiter self;
-    auto enlist = [&] { return children_->enlist_for_others(self); };
-    auto cancel = [&] { children_->withdraw_from_others(self); };
-    co_await self.suspend(enlist, cancel);
-    if (self.reason() == detail::wake_reason::cancelled) throw cancelled();
-  }
+  task<void> join();
 
   /// Asks the body and every child to stop, and destroys those that wait for a place. They are still joined.
   /// This alone is no error: with_task_group() then returns normally.
@@ -127,13 +120,7 @@ class task_group {
   friend task<void> with_task_group(task_group_options options, Body body);
   task_group() = default;
 
-  task<void> place() {
-    detail::coroutine_waiter self;
-    auto enlist = [&] { return children_->enlist_for_place(self); };
-    auto cancel = [&] { children_->withdraw_from_place(self); };
-    co_await self.suspend(enlist, cancel);
-    if (self.reason() == detail::wake_reason::cancelled) throw cancelled();
-  }
+  task<void> place();
 
   detail::nursery* children_ = nullptr;
 };
