@@ -1,5 +1,7 @@
 #include <weft/async/detail/nursery.hpp>
 
+#include <weft/observe/span.hpp>
+
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
@@ -159,9 +161,15 @@ void nursery::start(coroutine_root root, child& item, launch where) {
       executor_.target<boost::asio::io_context::executor_type>()->running_in_this_thread()) {
     thread.launch();
   } else if (where == launch::here_if_possible) {
-    asio::dispatch(item.executor(), [held = std::move(thread)]() mutable { held.launch(); });
+    asio::dispatch(item.executor(), [held = std::move(thread)]() mutable {
+      const span running("coroutine");
+      held.launch();
+    });
   } else {
-    asio::post(item.executor(), [held = std::move(thread)]() mutable { held.launch(); });
+    asio::post(item.executor(), [held = std::move(thread)]() mutable {
+      const span running("coroutine");
+      held.launch();
+    });
   }
 }
 

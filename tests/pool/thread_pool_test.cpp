@@ -3,7 +3,11 @@
 #include <weft/async/gather.hpp>
 #include <weft/async/queue.hpp>
 #include <weft/async/run.hpp>
+#include <weft/async/task_group.hpp>
 #include <weft/async/timeout.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <gtest/gtest.h>
 
@@ -190,24 +194,33 @@ TEST(thread_pool, a_cancelled_run_that_waits_for_a_thread_never_starts) {
 
 TEST(thread_pool, a_cancelled_run_that_has_started_is_waited_for) {
   thread_pool pool(1);
+  weft::queue<int> started(1);
   weft::queue<int> go(1);
   std::atomic<bool> finished{false};
-  weft::run([](thread_pool& workers, weft::queue<int>& gate, std::atomic<bool>& flag) -> task<> {
-    auto work = workers.run([&gate, &flag] {
-      gate.pop_wait();
-      flag = true;
+  bool threw = false;
+  weft::run([](thread_pool& workers, weft::queue<int>& begun, weft::queue<int>& gate, std::atomic<bool>& flag,
+               bool& cancelled) -> task<> {
+    auto call = [&]() -> task<> {
+      try {
+        co_await workers.run([&] {
+          begun.push_wait(1);
+          gate.pop_wait();
+          flag = true;
+        });
+      } catch (const weft::cancelled&) {
+        cancelled = true;
+      }
+    };
+    co_await weft::with_task_group([&](weft::task_group& group) -> task<> {
+      group.spawn(call());
+      co_await begun.pop();
+      const auto loop = co_await boost::asio::this_coro::executor;
+      group.cancel();
+      boost::asio::post(loop, [&] { gate.push_wait(1); });  // after the cancellation, which is posted too
     });
-    auto open = [](weft::queue<int>& out, std::atomic<bool>& over) -> task<> {
-      co_await weft::sleep_for(5ms);
-      EXPECT_FALSE(over.load());
-      co_await out.push(1);
-    };
-    auto late = [](task<> inner) -> task<> {
-      EXPECT_THROW(co_await weft::timeout(std::move(inner), 1ms), weft::timeout_error);
-    };
-    co_await weft::gather(late(std::move(work)), open(gate, flag));
     EXPECT_TRUE(flag.load());
-  }(pool, go, finished));
+  }(pool, started, go, finished, threw));
+  EXPECT_TRUE(threw);
 }
 
 TEST(thread_pool, many_threads_submit_at_once) {

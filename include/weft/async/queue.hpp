@@ -1,9 +1,12 @@
 #pragma once
 
+#include <weft/async/detail/callback_waiter.hpp>
 #include <weft/async/detail/ring.hpp>
 #include <weft/async/detail/waiter.hpp>
 #include <weft/async/task.hpp>
 #include <weft/core/error.hpp>
+#include <weft/observe/span.hpp>
+#include <weft/observe/trace.hpp>
 
 #include <algorithm>    // for std::min
 #include <atomic>       // for std::atomic
@@ -47,7 +50,8 @@ class queue {
   using value_type = T;
 
   /// @param capacity how many items fit, 1 to 2^27 - 1; throws invalid_argument otherwise
-  explicit queue(std::size_t capacity) : ring_(checked(capacity)) {}
+  /// @param name under which waits for it stand in a trace
+  explicit queue(std::size_t capacity, trace_name name = "queue") : ring_(checked(capacity)), name_(name) {}
 
   queue(const queue&) = delete;
   queue& operator=(const queue&) = delete;
@@ -149,6 +153,7 @@ class queue {
   void push_wait(T item) {
     if (push_soon(item)) return;
     detail::thread_waiter self;
+    const async_span waiting(name_, "full", static_cast<double>(capacity()));
     if (enlist_push(self, item)) self.block();
     if (!went_in(self)) throw queue_closed();
   }
@@ -158,9 +163,43 @@ class queue {
     std::optional<T> item;
     if (pop_soon(item)) return item;
     detail::thread_waiter self;
+    const async_span waiting(name_, "empty", 0);
     if (enlist_pop(self, item)) self.block();
     if (self.failure) std::rethrow_exception(self.failure);
     return item;
+  }
+
+  // ---- callbacks ------------------------------------------------------------------------------------------
+
+  /// As push(), as an asynchronous operation of Asio: `token` is a callback `void(std::exception_ptr)` or any
+  /// other completion token. The callback runs on its associated executor, never inside this call, and keeps
+  /// that executor's event loop alive until then; it gets queue_closed, `cancelled`, or null. Throws nothing
+  /// but std::bad_alloc.
+  ///
+  /// Cancellation: through the callback's cancellation slot, emitted on the callback's executor.
+  template <class Token>
+  auto async_push(T item, Token&& token) {
+    return boost::asio::async_initiate<Token, void(std::exception_ptr)>(
+        [this](auto handler, T given) {
+          using operation = detail::callback_waiter<decltype(handler), T, push_outcome>;
+          operation& self = operation::make(std::move(handler), std::move(given));
+          self.on_cancel([this, &self] { withdraw(push_waiters_, self); });
+          if (!enlist_push(self, self.item)) self.wake();
+        },
+        token, std::move(item));
+  }
+
+  /// As pop(), likewise: the callback is `void(std::exception_ptr, std::optional<T>)`.
+  template <class Token>
+  auto async_pop(Token&& token) {
+    return boost::asio::async_initiate<Token, void(std::exception_ptr, std::optional<T>)>(
+        [this](auto handler) {
+          using operation = detail::callback_waiter<decltype(handler), std::optional<T>, pop_outcome>;
+          operation& self = operation::make(std::move(handler), std::nullopt);
+          self.on_cancel([this, &self] { withdraw(pop_waiters_, self); });
+          if (!enlist_pop(self, self.item)) self.wake();
+        },
+        token);
   }
 
   // ---- without waiting ----------------------------------------------------------------------------------
@@ -318,6 +357,7 @@ class queue {
     detail::coroutine_waiter self;
     auto enlist = [&] { return enlist_push(self, item); };
     auto cancel = [&] { withdraw(push_waiters_, self); };
+    const async_span waiting(name_, "full", static_cast<double>(capacity()));
     co_await self.suspend(enlist, cancel);
     co_return went_in(self);
   }
@@ -326,10 +366,27 @@ class queue {
     detail::coroutine_waiter self;
     auto enlist = [&] { return enlist_pop(self, item); };
     auto cancel = [&] { withdraw(pop_waiters_, self); };
+    const async_span waiting(name_, "empty", 0);
     co_await self.suspend(enlist, cancel);
     if (self.failure) std::rethrow_exception(self.failure);
     if (self.reason() == wake_reason::cancelled) throw cancelled();
   }
+
+  // How a callback learns what became of its operation.
+  struct push_outcome {
+    template <class Handler>
+    static void report(Handler& handler, std::exception_ptr error, T&) {
+      std::move(handler)(std::move(error));
+    }
+    static std::exception_ptr at_close() { return std::make_exception_ptr(queue_closed()); }
+  };
+  struct pop_outcome {
+    template <class Handler>
+    static void report(Handler& handler, std::exception_ptr error, std::optional<T>& item) {
+      std::move(handler)(std::move(error), std::move(item));
+    }
+    static std::exception_ptr at_close() { return nullptr; }
+  };
 
   static bool went_in(const detail::waiter& self) {
     if (self.failure) std::rethrow_exception(self.failure);
@@ -385,11 +442,11 @@ class queue {
     if (&list != &drain_waiters_) thaw_if_idle();
   }
 
-  // ---- under the mutex
-  // -------------------------------------------------------------------------------------- Waiting pushes and
-  // waiting pops never exist together: pops wait only while the ring is empty, pushes only while it is full,
-  // and whoever changes that serves the waiters before releasing the mutex. While anyone waits the ring stays
-  // frozen, so that nobody overtakes.
+  // ---- under the mutex ------------------------------------------------------------------------------------
+
+  // Waiting pushes and waiting pops never exist together: pops wait only while the ring is empty, pushes only
+  // while it is full, and whoever changes that serves the waiters before releasing the mutex. While anyone
+  // waits the ring stays frozen, so that nobody overtakes.
 
   class thaw_at_exit {
    public:
@@ -472,6 +529,7 @@ class queue {
   }
 
   ring_type ring_;
+  const trace_name name_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> drain_awaited_{false};
   std::atomic<std::uint64_t> done_{0};

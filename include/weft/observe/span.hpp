@@ -60,6 +60,10 @@ class [[nodiscard]] async_span {
       begin_ = detail::trace_ticks();
     }
   }
+  /// Opens a span with an argument.
+  async_span(trace_name name, trace_name key, double value) noexcept : async_span(name) {
+    argument(key, value);
+  }
   ~async_span() { end(); }
   /// Takes over the other's open span; the other has ended without a record.
   async_span(async_span&& other) noexcept

@@ -4,6 +4,7 @@
 #include <weft/async/detail/stage_record.hpp>
 #include <weft/async/stream/stage.hpp>
 #include <weft/async/task.hpp>
+#include <weft/observe/span.hpp>
 
 #include <exception>  // for std::current_exception
 #include <optional>   // for std::optional
@@ -20,6 +21,7 @@ task<void> pump(Items& items, handover<T>& places, lane& home, stage_record& rec
   try {
     for (;;) {
       while (!places.try_reserve()) {
+        const async_span waiting(record.waits_for_room);
         co_await places.room();
         const std::uint64_t waited = home.lap();
         home.waited_for_room.add(waited);
@@ -42,6 +44,7 @@ template <class T>
 task<std::optional<T>> pull_from(handover<T>& places, lane& home, stage_record& record) {
   while (!places.decided()) {
     home.lap();
+    const async_span waiting(record.waits_for_input);
     co_await places.arrival();
     const std::uint64_t waited = home.lap();
     home.waited_for_input.add(waited);

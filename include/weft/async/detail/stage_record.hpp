@@ -4,6 +4,7 @@
 #include <weft/async/detail/ticks.hpp>
 #include <weft/async/stream/error.hpp>
 #include <weft/async/stream/stats.hpp>
+#include <weft/observe/trace.hpp>
 
 #include <atomic>     // for std::atomic
 #include <cstddef>    // for std::size_t
@@ -36,17 +37,27 @@ class tally {
 /// last charge belongs to the one that charges next.
 class lane {
  public:
-  void restart() noexcept { last_ = ticks(); }
+  void restart() noexcept {
+    last_ = ticks();
+    traced_ = 0;
+  }
 
-  void charge(tally& account) noexcept { account.add(lap()); }
+  /// @param name what the time was spent on, for the trace
+  void charge(tally& account, trace_name name) noexcept {
+    account.add(advance());
+    if (trace::enabled()) [[unlikely]] {
+      // On a row of the stage's own: what a coroutine does may go on after a wait, on another thread.
+      if (traced_ != 0) record_span(trace_kind::async_span, name.c_str(), traced_, nullptr, 0);
+      traced_ = trace_ticks();
+    }
+  }
 
   /// The time since the last charge, which is thereby accounted for.
   std::uint64_t lap() noexcept {
-    const std::uint64_t now = ticks();
-    // Counters of different cores may differ by a few ticks.
-    const std::uint64_t passed = now > last_ ? now - last_ : 0;
-    last_ = now;
-    return passed;
+    if (trace::enabled()) [[unlikely]] {
+      traced_ = trace_ticks();
+    }
+    return advance();
   }
 
   std::uint64_t last() const noexcept { return last_; }
@@ -55,15 +66,32 @@ class lane {
   tally waited_for_room;   // at the downstream end: where the lane's items go was full
 
  private:
+  std::uint64_t advance() noexcept {
+    const std::uint64_t now = ticks();
+    // Counters of different cores may differ by a few ticks.
+    const std::uint64_t passed = now > last_ ? now - last_ : 0;
+    last_ = now;
+    return passed;
+  }
+
   std::uint64_t last_ = ticks();
+  std::uint64_t traced_ = 0;  // when the last charge was traced
 };
 
 /// What one stage has done.
 struct stage_record {
   stage_record(std::string stage, int width, const lane& where)
-      : name(std::move(stage)), concurrency(width), home(&where) {}
+      : name(std::move(stage)),
+        in_trace(trace::intern(name)),
+        waits_for_input(trace::intern(name + " waits for input")),
+        waits_for_room(trace::intern(name + " waits for room")),
+        concurrency(width),
+        home(&where) {}
 
   std::string name;
+  trace_name in_trace;
+  trace_name waits_for_input;
+  trace_name waits_for_room;
   int concurrency;
   const lane* home;
   tally items_in;
@@ -170,10 +198,10 @@ class stage_meter {
   void item_in() noexcept { record_->items_in.add(1); }
   void item_out() noexcept { record_->items_out.add(1); }
   /// The time since the lane's last charge was this stage's work.
-  void worked() noexcept { lane_->charge(record_->busy); }
+  void worked() noexcept { lane_->charge(record_->busy, record_->in_trace); }
   /// It was waiting for something outside the lane, upstream or downstream.
-  void waited_for_input() noexcept { lane_->charge(lane_->waited_for_input); }
-  void waited_for_room() noexcept { lane_->charge(lane_->waited_for_room); }
+  void waited_for_input() noexcept { lane_->charge(lane_->waited_for_input, record_->waits_for_input); }
+  void waited_for_room() noexcept { lane_->charge(lane_->waited_for_room, record_->waits_for_room); }
 
   stage_record& record() noexcept { return *record_; }
   lane& home() noexcept { return *lane_; }

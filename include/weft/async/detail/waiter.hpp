@@ -1,6 +1,8 @@
 #pragma once
 
 #include <weft/async/detail/spin.hpp>
+#include <weft/observe/span.hpp>
+#include <weft/observe/trace.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -46,6 +48,9 @@ class waiter {
   void set_reason(wake_reason why) noexcept { reason_ = why; }
   bool linked() const noexcept { return linked_; }
 
+  /// In a trace, the arrow from who woke it to what it does now; call it inside a span.
+  void trace_arrival() const noexcept { trace::flow_in("wakes", flow_); }
+
   /// Where the primitive puts, or finds, what it moves on behalf of who waits; unused by most.
   void* place = nullptr;
   /// Set, before waking, if moving through `place` threw.
@@ -59,6 +64,7 @@ class waiter {
   friend class wake_chain;
   waiter* next_ = nullptr;
   waiter* previous_ = nullptr;
+  std::uint64_t flow_ = 0;
   wake_reason reason_ = wake_reason::pending;
   bool linked_ = false;
 };
@@ -110,6 +116,7 @@ class wake_chain {
 
   void add(waiter& item, wake_reason why) noexcept {
     item.reason_ = why;
+    item.flow_ = trace::flow_out("wakes");
     item.next_ = nullptr;
     (last_ != nullptr ? last_->next_ : first_) = &item;
     last_ = &item;
@@ -131,13 +138,16 @@ class thread_waiter : public waiter {
   }
 
   void block() {
+    const span blocked("thread waits");
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return woken_; });
+    trace_arrival();
   }
 
   /// False if the deadline passed first; the waiter is then still linked unless somebody is about to wake it.
   template <class Clock, class Duration>
   bool block_until(const std::chrono::time_point<Clock, Duration>& deadline) {
+    const span blocked("thread waits");
     std::unique_lock lock(mutex_);
     return changed_.wait_until(lock, deadline, [this] { return woken_; });
   }
@@ -193,9 +203,59 @@ class resume_allocator {
   resume_buffer* buffer_;
 };
 
+/// Someone who waits and goes on in a function posted to an executor. Waking it allocates nothing on an
+/// io_context or a thread pool.
+class posted_waiter : public waiter {
+ public:
+  void wake() noexcept override {
+    post();
+    posted_.store(true, std::memory_order_release);
+  }
+
+ protected:
+  posted_waiter() = default;
+  ~posted_waiter() = default;
+
+  /// Calls post_to() with the executor on which go_on() is to run.
+  virtual void post() = 0;
+  /// Runs on the executor; may destroy the waiter.
+  virtual void go_on() = 0;
+
+  template <class Executor>
+  void post_to(const Executor& executor) {
+    namespace asio = boost::asio;
+    if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
+      // The erased executor would allocate twice; the usual one behind it takes our allocator.
+      using direct = asio::io_context::executor_type;
+      if (const auto* context = executor.template target<direct>()) return post_to(*context);
+      asio::prefer(asio::require(executor, asio::execution::blocking.never),
+                   asio::execution::relationship.fork)
+          .execute(resumption{this});
+    } else {
+      asio::prefer(asio::require(executor, asio::execution::blocking.never),
+                   asio::execution::allocator(resume_allocator<void>(buffer_)))
+          .execute(resumption{this});
+    }
+  }
+
+ private:
+  struct resumption {
+    posted_waiter* self;
+    void operator()() const {
+      // What goes on may end its event loop and destroy it, which it must not do while the thread that woke
+      // it is still inside post(); that thread has only its signal to send.
+      spin_until([this] { return self->posted_.load(std::memory_order_acquire); });
+      self->go_on();
+    }
+  };
+
+  std::atomic<bool> posted_{false};
+  resume_buffer buffer_;
+};
+
 /// A coroutine that is suspended until it is woken. It lives in the coroutine's frame and holds the
 /// coroutine's handler, so waiting allocates nothing; it is woken by a post to the coroutine's own executor.
-class coroutine_waiter final : public waiter {
+class coroutine_waiter final : public posted_waiter {
  public:
   coroutine_waiter() = default;
 
@@ -216,11 +276,6 @@ class coroutine_waiter final : public waiter {
           if (!enlist()) wake();
         },
         boost::asio::deferred);
-  }
-
-  void wake() noexcept override {
-    resume_(*this, step::post);
-    posted_.store(true, std::memory_order_release);
   }
 
  private:
@@ -252,36 +307,15 @@ class coroutine_waiter final : public waiter {
     }
   }
 
-  struct resumption {
-    coroutine_waiter* self;
-    void operator()() const {
-      // A coroutine may end its event loop and destroy it, which it must not do while the thread that woke it
-      // is still inside post(); that thread has only its signal to send.
-      spin_until([this] { return self->posted_.load(std::memory_order_acquire); });
-      self->resume_(*self, step::run);
-    }
-  };
+  void post() override { resume_(*this, step::post); }
 
-  template <class Executor>
-  void post_to(const Executor& executor) {
-    namespace asio = boost::asio;
-    if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
-      // The erased executor would allocate twice; the usual one behind it takes our allocator.
-      using direct = asio::io_context::executor_type;
-      if (const auto* context = executor.template target<direct>()) return post_to(*context);
-      asio::prefer(asio::require(executor, asio::execution::blocking.never),
-                   asio::execution::relationship.fork)
-          .execute(resumption{this});
-    } else {
-      asio::prefer(asio::require(executor, asio::execution::blocking.never),
-                   asio::execution::allocator(resume_allocator<void>(buffer_)))
-          .execute(resumption{this});
-    }
+  void go_on() override {
+    const span running("coroutine");
+    trace_arrival();
+    resume_(*this, step::run);
   }
 
   void (*resume_)(coroutine_waiter&, step) = nullptr;
-  std::atomic<bool> posted_{false};
-  resume_buffer buffer_;
   alignas(std::max_align_t) std::byte handler_[32];
 };
 

@@ -4,6 +4,7 @@
 #include <weft/async/sleep.hpp>
 #include <weft/async/stream/stage.hpp>
 #include <weft/core/error.hpp>
+#include <weft/observe/span.hpp>
 
 #include <chrono>       // for std::chrono::steady_clock, std::chrono::microseconds
 #include <cstddef>      // for std::size_t
@@ -215,7 +216,7 @@ struct concurrent_map_stream : stream_base {
           place here = bench_.look();
           while (here == place::full) {
             co_await bench_.room();
-            feeder_lane_->charge(feeder_lane_->waited_for_room);
+            feeder_lane_->charge(feeder_lane_->waited_for_room, meter_.record().waits_for_room);
             here = bench_.look();
           }
           if (here == place::refused) co_return;
@@ -251,6 +252,7 @@ struct concurrent_map_stream : stream_base {
     void work_through() {
       using clock = std::chrono::steady_clock;
       constexpr std::chrono::milliseconds slice(4);
+      span working(meter_.record().in_trace);
       const clock::time_point begin = clock::now();
       std::int64_t count = 0;
       std::uint64_t last = ticks();
@@ -274,6 +276,7 @@ struct concurrent_map_stream : stream_base {
         if (!index) break;
       }
       if (count == 0) return;
+      working.argument("items", static_cast<double>(count));
       const std::chrono::nanoseconds passed = clock::now() - begin;
       bench_.measured(static_cast<std::uint64_t>(passed.count() / count));
     }
@@ -290,6 +293,7 @@ struct concurrent_map_stream : stream_base {
     task<void> await_one() {
       const std::optional<std::uint32_t> index = bench_.claim();
       if (!index) co_return;
+      const async_span working(meter_.record().in_trace);
       const std::uint64_t begin = ticks();
       std::exception_ptr error;
       try {

@@ -134,8 +134,9 @@ class breather {
  public:
   bool due(const lane& where) const noexcept { return where.last() - since_ > ticks_between; }
 
-  task<void> breathe(const lane& where) {
+  task<void> breathe(lane& where) {
     co_await boost::asio::post(boost::asio::use_awaitable);
+    where.lap();  // others' time
     since_ = where.last();
   }
 
