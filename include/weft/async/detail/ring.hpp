@@ -146,18 +146,20 @@ class ring {
   /// about to make room. True if there is room now. Worth at most what suspending and waking cost, and worth
   /// less the more often it was in vain.
   bool spin_for_place() noexcept {
-    return spin(popper_, place_patience_, [this] {
-      const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+    return spin(popper_, place_patience_, [this](std::size_t further) {
+      std::uint64_t tail = tail_.load(std::memory_order_relaxed);
       if ((tail & frozen_bit) != 0) return look::give_up;
+      while (further-- != 0) tail = next(tail);
       return at(tail).state.load(std::memory_order_relaxed) == free_state(tail) ? look::ready : look::again;
     });
   }
 
   /// Before a pop waits, likewise.
   bool spin_for_item() noexcept {
-    return spin(pusher_, item_patience_, [this] {
-      const std::uint64_t head = head_.load(std::memory_order_relaxed);
+    return spin(pusher_, item_patience_, [this](std::size_t further) {
+      std::uint64_t head = head_.load(std::memory_order_relaxed);
       if ((head & frozen_bit) != 0) return look::give_up;
+      while (further-- != 0) head = next(head);
       return at(head).state.load(std::memory_order_relaxed) == full_state(head) ? look::ready : look::again;
     });
   }
@@ -265,17 +267,38 @@ class ring {
   static constexpr std::uint32_t most_yields = 32;
   static constexpr std::uint32_t attempts_between_long_ones = 32;
 
+  // Two threads that take turns at one slot pass its cache line to and fro for each item. The one that is
+  // ahead therefore lets the other get some slots ahead, if that has come of it lately; of threads that
+  // answer each other item by item nothing does.
+  static constexpr std::uint32_t waits_between_tries = 64;
+
   struct patience {
     std::atomic<std::uint32_t> yields{most_yields};
     std::atomic<std::uint32_t> attempts{0};
+    std::atomic<std::uint32_t> pauses{0};
+    std::atomic<std::uint32_t> waits{0};
   };
 
   template <class Look>
-  static bool spin(const std::atomic<thread_mark>& other, patience& mine, Look ask) noexcept {
+  static void linger(patience& mine, std::uint32_t most, Look ask) noexcept {
+    const std::uint32_t usual = mine.pauses.load(std::memory_order_relaxed);
+    const std::uint32_t wait = mine.waits.load(std::memory_order_relaxed);
+    mine.waits.store(wait + 1, std::memory_order_relaxed);
+    const std::uint32_t pauses = wait % waits_between_tries == 0 ? most : usual;
+    if (pauses == 0) return;
+    for (std::uint32_t i = 0; i < pauses; ++i) pause_processor();
+    const bool worth_it = ask(2) == look::ready;
+    mine.pauses.store(worth_it ? most : usual / 2, std::memory_order_relaxed);
+  }
+
+  template <class Look>
+  bool spin(const std::atomic<thread_mark>& other, patience& mine, Look ask) const noexcept {
     const thread_mark who = other.load(std::memory_order_relaxed);
     if (who == nullptr || who == this_thread()) return false;
     for (int i = 0; i < spins; ++i) {
-      const look answer = ask();
+      const look answer = ask(0);
+      if (answer == look::ready && i != 0)
+        linger(mine, std::min<std::uint32_t>(16, static_cast<std::uint32_t>(capacity_ / 8)), ask);
       if (answer != look::again) return answer == look::ready;
       pause_processor();
     }
@@ -285,7 +308,7 @@ class ring {
     const std::uint32_t yields = attempt % attempts_between_long_ones == 0 ? most_yields : usual;
     for (std::uint32_t i = 0; i < yields; ++i) {
       std::this_thread::yield();
-      const look answer = ask();
+      const look answer = ask(0);
       if (answer == look::again) continue;
       if (answer == look::ready)
         mine.yields.store(std::min(2 * usual + 1, most_yields), std::memory_order_relaxed);
@@ -300,13 +323,14 @@ class ring {
     spin_until([&] { return item.state.load(std::memory_order_acquire) == wanted; });
   }
 
-  // Each word shares its cache line with what is written by the same side.
+  // Each word shares its cache line with nothing that the other side touches.
   alignas(64) Atomic<std::uint64_t> tail_{0};
-  std::atomic<thread_mark> pusher_{nullptr};
-  patience place_patience_;
   alignas(64) Atomic<std::uint64_t> head_{0};
+  alignas(64) patience place_patience_;
+  alignas(64) patience item_patience_;
+  // Seldom written, and read by the other side before it waits.
+  alignas(64) std::atomic<thread_mark> pusher_{nullptr};
   std::atomic<thread_mark> popper_{nullptr};
-  patience item_patience_;
   alignas(64) const std::size_t capacity_;
   const std::unique_ptr<slot[]> slots_;
   bool frozen_ = false;  // guarded by the owner's mutex
