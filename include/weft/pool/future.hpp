@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/async/detail/spin.hpp>
 #include <weft/async/detail/waiter.hpp>
 #include <weft/async/task.hpp>
 #include <weft/core/error.hpp>
@@ -61,6 +62,20 @@ class shared_call {
     return true;
   }
 
+  /// Blocks the thread until the call has finished. Small calls end sooner than a thread goes to sleep.
+  void wait() {
+    constexpr int spins = 64;
+    for (int i = 0; i < spins; ++i) {
+      if (ready()) return;
+      pause_processor();
+    }
+    thread_waiter self;
+    if (enlist(self)) self.block();
+  }
+
+  /// The pool whose threads run the call, as a name only; nullptr if it is not one of threads.
+  virtual const void* home() const noexcept { return nullptr; }
+
   /// Unlinks `self` without waking it; false if somebody is about to wake it.
   bool remove(waiter& self) noexcept {
     const std::lock_guard lock(mutex_);
@@ -113,6 +128,8 @@ class shared_call {
 
 /// Set while a thread runs a pool's call: such a thread must not simply block.
 inline thread_local int pool_call_depth = 0;
+/// The pool whose calls this thread runs, as a name only.
+inline thread_local const void* this_thread_pool = nullptr;
 
 template <class R>
 class typed_call : public shared_call {
@@ -133,31 +150,6 @@ class typed_call : public shared_call {
 
   struct nothing_yet {};
   std::variant<nothing_yet, value_type, std::exception_ptr> result_;
-};
-
-template <class R, class Call>
-class stored_call final : public typed_call<R> {
- public:
-  explicit stored_call(Call call) : call_(std::move(call)) {}
-
- private:
-  void execute() noexcept override {
-    ++pool_call_depth;
-    try {
-      if constexpr (std::is_void_v<R>) {
-        std::move (*call_)();
-        this->result_.template emplace<1>();
-      } else {
-        this->result_.template emplace<1>(std::move(*call_)());
-      }
-    } catch (...) {
-      this->fail(std::current_exception());
-    }
-    call_.reset();  // what the call captured ends here, not when the last future is dropped
-    --pool_call_depth;
-  }
-
-  std::optional<Call> call_;
 };
 
 }  // namespace detail
@@ -212,8 +204,7 @@ class future {
   void wait() {
     if (call_->ready()) return;
     if (detail::pool_call_depth > 0) call_->run_if_queued();
-    detail::thread_waiter self;
-    if (call_->enlist(self)) self.block();
+    call_->wait();
   }
 
   /// Waits at most `limit`; returns whether the result is there.
@@ -233,22 +224,13 @@ class future {
 
   /// Awaits the result and returns it or throws what the call threw; resumes on the coroutine's executor.
   ///
+  /// Awaited by a thread of the call's own pool, which runs an event loop inside another call, a call that
+  /// has not been started is run right here, as get() does.
+  ///
   /// Cancellation: a call that has not been started is cancelled and `cancelled` is thrown; one that runs is
   /// waited for, because it may use what the coroutine owns, and then `cancelled` is thrown.
   task<R> async_get() {
-    const owner last(*this);
-    bool asked_to_stop = false;
-    if (!last.call->ready()) {
-      detail::coroutine_waiter self;
-      auto enlist = [&] { return last.call->enlist(self); };
-      auto cancel = [&] {
-        asked_to_stop = true;
-        last.call->cancel();
-      };
-      co_await self.suspend(enlist, cancel);
-    }
-    if (asked_to_stop) throw cancelled();
-    co_return last.call->take();
+    return get_or_stop([] {});
   }
 
  private:
@@ -256,6 +238,28 @@ class future {
   friend class as_completed;
   friend class thread_pool;
   using call_type = detail::typed_call<R>;
+
+  // async_get(), which when cancelled also tells the running call by `stop()`.
+  template <class Stop>
+  task<R> get_or_stop(Stop stop) {
+    const owner last(*this);
+    bool asked_to_stop = false;
+    if (detail::this_thread_pool != nullptr && detail::this_thread_pool == last.call->home()) {
+      last.call->run_if_queued();
+    }
+    if (!last.call->ready()) {
+      detail::coroutine_waiter self;
+      auto enlist = [&] { return last.call->enlist(self); };
+      auto cancel = [&] {
+        asked_to_stop = true;
+        stop();
+        last.call->cancel();
+      };
+      co_await self.suspend(enlist, cancel);
+    }
+    if (asked_to_stop) throw cancelled();
+    co_return last.call->take();
+  }
 
   // Adopts one reference.
   explicit future(call_type* call) noexcept : call_(call) {}
