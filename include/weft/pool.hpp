@@ -3,5 +3,7 @@
 // Floor 3: pools that run plain functions in parallel, and the futures of their results.
 
 #include <weft/pool/as_completed.hpp>
+#include <weft/pool/delayed.hpp>
 #include <weft/pool/future.hpp>
 #include <weft/pool/thread_pool.hpp>
+#include <weft/pool/wait.hpp>

@@ -73,6 +73,9 @@ class shared_call {
     if (enlist(self)) self.block();
   }
 
+  /// Whether the result is an exception; only once the call is ready and before it is taken.
+  virtual bool failed() const noexcept = 0;
+
   /// The pool whose threads run the call, as a name only; nullptr if it is not one of threads.
   virtual const void* home() const noexcept { return nullptr; }
 
@@ -131,6 +134,8 @@ inline thread_local int pool_call_depth = 0;
 /// The pool whose calls this thread runs, as a name only.
 inline thread_local const void* this_thread_pool = nullptr;
 
+struct future_access;
+
 template <class R>
 class typed_call : public shared_call {
  public:
@@ -140,6 +145,8 @@ class typed_call : public shared_call {
     if (auto* error = std::get_if<std::exception_ptr>(&result_)) std::rethrow_exception(std::move(*error));
     if constexpr (!std::is_void_v<R>) return std::move(std::get<value_type>(result_));
   }
+
+  bool failed() const noexcept override { return std::holds_alternative<std::exception_ptr>(result_); }
 
  protected:
   using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
@@ -236,6 +243,7 @@ class future {
  private:
   template <class>
   friend class as_completed;
+  friend struct detail::future_access;
   friend class thread_pool;
   using call_type = detail::typed_call<R>;
 

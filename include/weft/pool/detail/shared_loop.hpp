@@ -110,6 +110,7 @@ class loop_helper final : public shared_call, public queued_call {
     while (loop_.take(part));
   }
   void fail(std::exception_ptr) noexcept override {}
+  bool failed() const noexcept override { return false; }
 
   shared_loop& loop_;
 };
