@@ -134,7 +134,7 @@ inline thread_local int pool_call_depth = 0;
 /// The pool whose calls this thread runs, as a name only.
 inline thread_local const void* this_thread_pool = nullptr;
 
-struct future_access;
+struct future_calls;
 
 template <class R>
 class typed_call : public shared_call {
@@ -243,7 +243,7 @@ class future {
  private:
   template <class>
   friend class as_completed;
-  friend struct detail::future_access;
+  friend struct detail::future_calls;
   friend class thread_pool;
   using call_type = detail::typed_call<R>;
 

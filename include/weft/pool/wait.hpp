@@ -144,9 +144,9 @@ class joint_wait {
 };
 
 /// The calls behind futures, for those who wait for several.
-struct future_access {
+struct future_calls {
   template <class R>
-  static std::vector<shared_call*> calls(std::span<const future<R>> futures) {
+  static std::vector<shared_call*> of(std::span<const future<R>> futures) {
     std::vector<shared_call*> all;
     all.reserve(futures.size());
     for (const future<R>& each : futures) all.push_back(each.call_);
@@ -163,7 +163,7 @@ struct future_access {
 /// Thread safety: the futures must not be used by others meanwhile.
 template <class R>
 wait_result wait(const std::vector<future<R>>& futures, return_when when = return_when::all) {
-  const auto calls = detail::future_access::calls(std::span<const future<R>>(futures));
+  const auto calls = detail::future_calls::of(std::span<const future<R>>(futures));
   detail::joint_wait whole(calls, when);
   whole.start();
   whole.block();
@@ -175,7 +175,7 @@ template <class R, class Rep, class Period>
 wait_result wait(const std::vector<future<R>>& futures, std::chrono::duration<Rep, Period> limit,
                  return_when when = return_when::all) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
-  const auto calls = detail::future_access::calls(std::span<const future<R>>(futures));
+  const auto calls = detail::future_calls::of(std::span<const future<R>>(futures));
   detail::joint_wait whole(calls, when);
   whole.start();
   whole.block_until(deadline);
@@ -187,7 +187,7 @@ wait_result wait(const std::vector<future<R>>& futures, std::chrono::duration<Re
 /// Cancellation: throws `cancelled`; the futures and their calls are as they were.
 template <class R>
 task<wait_result> async_wait(const std::vector<future<R>>& futures, return_when when = return_when::all) {
-  const auto calls = detail::future_access::calls(std::span<const future<R>>(futures));
+  const auto calls = detail::future_calls::of(std::span<const future<R>>(futures));
   detail::joint_wait whole(calls, when);
   whole.start();
   co_await whole.suspend();
