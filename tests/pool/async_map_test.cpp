@@ -1,10 +1,12 @@
 #include <weft/pool/thread_pool.hpp>
 
-#include <weft/async/gather.hpp>
 #include <weft/async/queue.hpp>
 #include <weft/async/run.hpp>
-#include <weft/async/sleep.hpp>
+#include <weft/async/task_group.hpp>
 #include <weft/async/timeout.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <gtest/gtest.h>
 
@@ -72,31 +74,37 @@ TEST(async_map, throws_what_a_call_threw_and_the_pool_goes_on) {
 
 TEST(async_map, a_cancelled_one_leaves_out_the_rest_and_waits_for_what_runs) {
   thread_pool pool(1);
+  weft::queue<int> begun(1);
   weft::queue<int> gate(1);
   std::atomic<int> calls{0};
   std::atomic<int> inside{0};
-  weft::run([](thread_pool& workers, weft::queue<int>& go, std::atomic<int>& count,
-               std::atomic<int>& running) -> task<> {
-    auto work = workers.async_map(
-        [&](int) {
-          ++running;
-          ++count;
-          go.pop_wait();
-          --running;
-        },
-        numbers(100'000));
-    auto cancelled = [](task<> inner, std::atomic<int>& busy) -> task<> {
-      EXPECT_THROW(co_await weft::timeout(std::move(inner), 1ms), weft::timeout_error);
-      EXPECT_EQ(busy.load(), 0) << "it resumed while a call was running";
+  bool threw = false;
+  weft::run([](thread_pool& workers, weft::queue<int>& started, weft::queue<int>& go, std::atomic<int>& count,
+               std::atomic<int>& running, bool& cancelled) -> task<> {
+    const auto work = [&](int) {
+      ++running;
+      if (++count == 1) started.push_wait(1);
+      go.pop_wait();
+      --running;
     };
-    // Lets the calls end only when the limit, which is on this loop and shorter, has passed.
-    auto release = [](weft::queue<int>& out) -> task<> {
-      co_await weft::sleep_for(10ms);
-      out.close();
+    auto map = [&]() -> task<> {
+      try {
+        co_await workers.async_map(work, numbers(1000));
+      } catch (const weft::cancelled&) {
+        cancelled = true;
+        EXPECT_EQ(running.load(), 0) << "it resumed while a call was running";
+      }
     };
-    co_await weft::gather(cancelled(std::move(work), running), release(go));
-  }(pool, gate, calls, inside));
-  EXPECT_LT(calls.load(), 100'000);
+    co_await weft::with_task_group([&](weft::task_group& group) -> task<> {
+      group.spawn(map());
+      co_await started.pop();
+      const auto loop = co_await boost::asio::this_coro::executor;
+      group.cancel();
+      boost::asio::post(loop, [&] { go.close(); });  // after the cancellation, which is posted too
+    });
+  }(pool, begun, gate, calls, inside, threw));
+  EXPECT_TRUE(threw);
+  EXPECT_LT(calls.load(), 1000);
 }
 
 TEST(async_map, one_that_waits_for_a_thread_never_starts_when_cancelled) {

@@ -1,11 +1,12 @@
 #include <weft/pool/delayed.hpp>
 
-#include <weft/async/gather.hpp>
 #include <weft/async/queue.hpp>
 #include <weft/async/run.hpp>
-#include <weft/async/sleep.hpp>
-#include <weft/async/timeout.hpp>
+#include <weft/async/task_group.hpp>
 #include <weft/pool/thread_pool.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <gtest/gtest.h>
 
@@ -21,7 +22,6 @@
 
 namespace {
 
-using namespace std::chrono_literals;
 using weft::delayed;
 using weft::delayed_value;
 using weft::thread_pool;
@@ -179,12 +179,15 @@ TEST(delayed, is_awaited) {
 
 TEST(delayed, a_cancelled_computation_waits_for_what_runs_and_starts_no_more) {
   thread_pool pool(2);
+  weft::queue<int> started(100);
   weft::queue<int> gate(1);
   std::atomic<int> running{0};
   std::atomic<int> begun{0};
+  bool threw = false;
   const auto block = delayed([&](int) {
     ++begun;
     ++running;
+    started.push_wait(1);
     gate.pop_wait();
     --running;
     return 1;
@@ -192,19 +195,25 @@ TEST(delayed, a_cancelled_computation_waits_for_what_runs_and_starts_no_more) {
   std::vector<delayed_value<int>> many;
   for (int i = 0; i < 100; ++i) many.push_back(block(i));
   const auto all = delayed([](const std::vector<int>& v) { return static_cast<int>(v.size()); })(many);
-  weft::run([](thread_pool& workers, const delayed_value<int>& value, weft::queue<int>& go,
-               std::atomic<int>& busy) -> weft::task<> {
-    auto cancelled = [](weft::task<int> inner, std::atomic<int>& inside) -> weft::task<> {
-      EXPECT_THROW(co_await weft::timeout(std::move(inner), 1ms), weft::timeout_error);
-      EXPECT_EQ(inside.load(), 0) << "it resumed while a call was running";
+  weft::run([](thread_pool& workers, const delayed_value<int>& value, weft::queue<int>& in,
+               weft::queue<int>& go, std::atomic<int>& busy, bool& cancelled) -> weft::task<> {
+    auto compute = [&]() -> weft::task<> {
+      try {
+        co_await value.async_compute(workers);
+      } catch (const weft::cancelled&) {
+        cancelled = true;
+        EXPECT_EQ(busy.load(), 0) << "it resumed while a call was running";
+      }
     };
-    // On the same loop as the shorter limit, which has therefore passed.
-    auto release = [](weft::queue<int>& out) -> weft::task<> {
-      co_await weft::sleep_for(10ms);
-      out.close();
-    };
-    co_await weft::gather(cancelled(value.async_compute(workers), busy), release(go));
-  }(pool, all, gate, running));
+    co_await weft::with_task_group([&](weft::task_group& group) -> weft::task<> {
+      group.spawn(compute());
+      co_await in.pop();
+      const auto loop = co_await boost::asio::this_coro::executor;
+      group.cancel();
+      boost::asio::post(loop, [&] { go.close(); });  // after the cancellation, which is posted too
+    });
+  }(pool, all, started, gate, running, threw));
+  EXPECT_TRUE(threw);
   EXPECT_LE(begun.load(), 2);
 }
 

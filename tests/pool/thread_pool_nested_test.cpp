@@ -2,6 +2,7 @@
 
 #include <weft/async/gather.hpp>
 #include <weft/async/run.hpp>
+#include <weft/pool/as_completed.hpp>
 
 #include <gtest/gtest.h>
 
@@ -93,6 +94,19 @@ TEST(nested_use, loops_across_two_pools_of_one_thread) {
   a.get();
   b.get();
   EXPECT_EQ(hits.load(), 100);
+}
+
+TEST(nested_use, as_completed_on_the_only_thread) {
+  thread_pool pool(1);
+  const int sum = pool.submit([&pool] {
+                        std::vector<weft::future<int>> calls;
+                        for (int i = 0; i < 10; ++i) calls.push_back(pool.submit([i] { return i; }));
+                        int all = 0;
+                        for (auto& done : weft::as_completed<int>(std::move(calls))) all += done.get();
+                        return all;
+                      })
+                      .get();
+  EXPECT_EQ(sum, 45);
 }
 
 TEST(nested_use, an_event_loop_inside_a_call_awaits_the_same_pool) {

@@ -3,6 +3,7 @@
 #include <weft/async/queue.hpp>
 #include <weft/pool/future.hpp>
 
+#include <atomic>    // for std::atomic
 #include <cstddef>   // for std::size_t
 #include <iterator>  // for std::default_sentinel_t
 #include <memory>    // for std::shared_ptr
@@ -46,8 +47,17 @@ class as_completed {
     co_return take(*keep, index);
   }
 
-  /// As next(), blocking a plain thread.
-  std::optional<future<R>> next_wait() { return take(*board_, board_->finished.pop_wait()); }
+  /// As next(), blocking a plain thread. A pool's thread runs calls that nobody has begun, as future::get()
+  /// does.
+  std::optional<future<R>> next_wait() {
+    if (detail::pool_call_depth > 0) {
+      while (true) {
+        if (const auto index = board_->finished.try_pop()) return take(*board_, index);
+        if (!board_->help()) break;
+      }
+    }
+    return take(*board_, board_->finished.pop_wait());
+  }
 
   /// An input iterator over the futures as they finish.
   class iterator {
@@ -88,7 +98,8 @@ class as_completed {
   struct entry final : detail::waiter {
     future<R> result;
     std::size_t index = 0;
-    std::shared_ptr<board> owner;  // until woken: the set may have been dropped meanwhile
+    detail::shared_call* call = nullptr;  // that of `result`, which is handed out
+    std::shared_ptr<board> owner;         // until woken: the set may have been dropped meanwhile
 
     void wake() noexcept override {
       const auto keep = std::move(owner);
@@ -105,12 +116,29 @@ class as_completed {
       for (std::size_t i = 0; i < entries.size(); ++i) {
         entries[i].result = std::move(futures[i]);
         entries[i].index = i;
+        entries[i].call = entries[i].result.call_;
+        entries[i].call->retain();
       }
       if (entries.empty()) finished.close();
     }
+    board(const board&) = delete;
+    board& operator=(const board&) = delete;
+    ~board() {
+      for (entry& each : entries) each.call->release();
+    }
+
+    /// Runs the next call here unless somebody has begun it; false if there is none.
+    bool help() noexcept {
+      const std::size_t next = helped.fetch_add(1, std::memory_order_relaxed);
+      if (next >= entries.size()) return false;
+      entries[next].call->run_if_queued();
+      return true;
+    }
+
     std::vector<entry> entries;
     queue<std::size_t> finished;
     std::atomic<std::size_t> given_in{0};
+    std::atomic<std::size_t> helped{0};
   };
 
   static std::optional<future<R>> take(board& from, std::optional<std::size_t> index) {
