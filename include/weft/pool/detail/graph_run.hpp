@@ -12,6 +12,7 @@
 #include <set>         // for std::set
 #include <span>        // for std::span
 #include <string>      // for std::string
+#include <utility>     // for std::move
 #include <vector>      // for std::vector
 
 namespace weft::detail {
@@ -63,7 +64,7 @@ std::string graphviz(const graph_node& target);
 /// the next is begun. Roots are withheld: one is started only if one of the next `ahead` nodes that have
 /// inputs and have not been started comes after it, so that quick roots cannot run away from slow consumers.
 ///
-/// Thread safety: wait(), enlist() and remove are for one thread; stop() for any. It must not be destroyed
+/// Thread safety: wait() and enlist() are for one thread; stop() for any. It must not be destroyed
 /// before it has ended.
 class graph_run {
  public:
