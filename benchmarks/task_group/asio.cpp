@@ -99,12 +99,35 @@ void asio_co_spawn_callback_on_pool(benchmark::State& state, work child) {
   check(state, sum);
 }
 
-BENCHMARK_CAPTURE(asio_co_spawn_callback, ready, ready)->Arg(1)->Arg(1000);
-BENCHMARK_CAPTURE(asio_co_spawn_parallel_group, ready, ready)->Arg(2)->Arg(1000);
-BENCHMARK_CAPTURE(asio_co_spawn_use_awaitable, ready, ready)->Arg(1)->Arg(1000);
-BENCHMARK_CAPTURE(asio_co_spawn_callback, waiting, waiting)->Arg(1)->Arg(1000)->Arg(100000);
-BENCHMARK_CAPTURE(asio_co_spawn_parallel_group, waiting, waiting)->Arg(2)->Arg(1000);
-BENCHMARK_CAPTURE(asio_co_spawn_use_awaitable, waiting, waiting)->Arg(1)->Arg(1000);
-BENCHMARK_CAPTURE(asio_co_spawn_callback_on_pool, waiting, waiting)->Arg(1000)->UseRealTime();
+BENCHMARK_CAPTURE(asio_co_spawn_callback, ready, ready)
+    ->Name("ready/asio_co_spawn_callback")
+    ->Arg(1)
+    ->Arg(1000);
+BENCHMARK_CAPTURE(asio_co_spawn_parallel_group, ready, ready)
+    ->Name("ready/asio_co_spawn_parallel_group")
+    ->Arg(1)
+    ->Arg(1000);
+BENCHMARK_CAPTURE(asio_co_spawn_use_awaitable, ready, ready)
+    ->Name("ready/asio_co_spawn_use_awaitable")
+    ->Arg(1)
+    ->Arg(1000);
+BENCHMARK_CAPTURE(asio_co_spawn_callback, waiting, waiting)
+    ->Name("waiting/asio_co_spawn_callback")
+    ->Arg(1)
+    ->Arg(1000)
+    ->Arg(100000);
+BENCHMARK_CAPTURE(asio_co_spawn_parallel_group, waiting, waiting)
+    ->Name("waiting/asio_co_spawn_parallel_group")
+    ->Arg(1)
+    ->Arg(1000)
+    ->Arg(100000);
+BENCHMARK_CAPTURE(asio_co_spawn_use_awaitable, waiting, waiting)
+    ->Name("waiting/asio_co_spawn_use_awaitable")
+    ->Arg(1)
+    ->Arg(1000);
+BENCHMARK_CAPTURE(asio_co_spawn_callback_on_pool, waiting, waiting)
+    ->Name("on_pool/asio_co_spawn_callback")
+    ->Arg(1000)
+    ->UseRealTime();
 
 }  // namespace

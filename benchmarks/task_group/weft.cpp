@@ -54,10 +54,10 @@ void weft_task_group_on_pool(benchmark::State& state, work child) {
   check(state, sum);
 }
 
-BENCHMARK_CAPTURE(weft_task_group, ready, ready)->Arg(1)->Arg(1000);
-BENCHMARK_CAPTURE(weft_gather, ready, ready)->Arg(2)->Arg(1000);
-BENCHMARK_CAPTURE(weft_task_group, waiting, waiting)->Arg(1)->Arg(1000)->Arg(100000);
-BENCHMARK_CAPTURE(weft_gather, waiting, waiting)->Arg(2)->Arg(1000);
-BENCHMARK_CAPTURE(weft_task_group_on_pool, waiting, waiting)->Arg(1000)->UseRealTime();
+BENCHMARK_CAPTURE(weft_task_group, ready, ready)->Name("ready/weft")->Arg(1)->Arg(1000);
+BENCHMARK_CAPTURE(weft_gather, ready, ready)->Name("ready/weft_gather")->Arg(1)->Arg(1000);
+BENCHMARK_CAPTURE(weft_task_group, waiting, waiting)->Name("waiting/weft")->Arg(1)->Arg(1000)->Arg(100000);
+BENCHMARK_CAPTURE(weft_gather, waiting, waiting)->Name("waiting/weft_gather")->Arg(1)->Arg(1000);
+BENCHMARK_CAPTURE(weft_task_group_on_pool, waiting, waiting)->Name("on_pool/weft")->Arg(1000)->UseRealTime();
 
 }  // namespace
