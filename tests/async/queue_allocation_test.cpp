@@ -52,4 +52,7 @@ TEST(queue_allocation, neither_the_fast_path_nor_waiting_allocates_once_warm) {
   }
 }
 
+// All that a waiting coroutine needs lies in its own frame.
+static_assert(sizeof(weft::detail::coroutine_waiter) <= 200);
+
 }  // namespace
