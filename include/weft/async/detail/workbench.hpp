@@ -91,26 +91,32 @@ class workbench {
     co_await wait_for(mutex_, waiting_feeder_, ready);
   }
 
-  /// Puts down an item, for which there is room. Returns whether one more worker should be started.
-  bool put(T&& item) {
+  struct put_down {
+    bool start_worker;  ///< one more worker should be started
+    place next;         ///< whether another item may be put down
+  };
+
+  /// Puts down an item, for which there is room.
+  put_down put(T&& item) {
     wake_chain woken;
     const std::lock_guard lock(mutex_);
-    if (stopped_) return false;
+    if (stopped_) return {false, place::refused};
     const std::uint32_t index = free_.pop();
     slots_[index].input.emplace(std::move(item));
     record_.items_in.add(1);
     if (running_ == 0 && pending_.empty()) end_pause();
     pending_.push(index);
     if (in_order_) line_.push(index);
+    const place next = used() < limit_ ? place::free : place::full;
     if (!waiting_workers_.empty()) {
-      waiter& next = *waiting_workers_.front();
-      waiting_workers_.remove(next);
-      woken.add(next, wake_reason::ready);
-      return false;
+      waiter& worker = *waiting_workers_.front();
+      waiting_workers_.remove(worker);
+      woken.add(worker, wake_reason::ready);
+      return {false, next};
     }
-    if (started_ == workers_) return false;
+    if (started_ == workers_) return {false, next};
     ++started_;
-    return true;
+    return {true, next};
   }
 
   /// There will be no more items; if there is an error, it comes out after the results.
@@ -148,12 +154,18 @@ class workbench {
   T&& input(std::uint32_t index) noexcept { return std::move(*slots_[index].input); }
   void set_result(std::uint32_t index, R&& result) { slots_[index].output.emplace(std::move(result)); }
 
-  /// The claimed item's result has been set. Returns whether the consumer has been woken for it.
-  bool complete(std::uint32_t index, std::uint64_t ticks_taken) {
+  struct completed {
+    bool woke_consumer;
+    std::optional<std::uint32_t> next;  ///< claimed in its turn, if that was asked for
+  };
+
+  /// The claimed item's result has been set.
+  completed complete(std::uint32_t index, std::uint64_t ticks_taken, bool go_on) {
     slots_[index].input.reset();
     wake_chain woken;
     const std::lock_guard lock(mutex_);
-    return end_of_item(index, ticks_taken, woken);
+    const bool woke = end_of_item(index, ticks_taken, woken);
+    return {woke, go_on ? claim_locked() : std::nullopt};
   }
 
   /// The item failed: what is not yet begun is dropped, and the consumer gets the error in the item's place.
@@ -185,28 +197,23 @@ class workbench {
 
   // ---- the consumer ---------------------------------------------------------------------------------------
 
-  /// Whether take() has something to say: there is a result, or there will be none.
-  bool decided() {
-    const std::lock_guard lock(mutex_);
-    return decided_locked();
-  }
-
-  /// Waits until decided() may be true.
+  /// Waits until take() may say something.
   task<void> arrival() {
     if (linger_ != 0) choose_company();
     auto ready = [this] { return decided_locked(); };
     co_await wait_for(mutex_, waiting_consumer_, ready);
   }
 
-  /// The next result, or none at the end, once decided(). Throws an item's or upstream's error in its place.
-  std::optional<R> take() {
-    std::optional<R> result;
+  /// True with the next result, or with none at the end; false if it is not known yet. Throws an item's or
+  /// upstream's error in its place.
+  bool take(std::optional<R>& result) {
     wake_chain woken;
     const std::lock_guard lock(mutex_);
+    if (!decided_locked()) return false;
     if (done_in_line_ == 0) {
       if (error_) std::rethrow_exception(error_);
       if (stopped_) throw cancelled();
-      return result;
+      return true;
     }
     const std::uint32_t index = line_.pop();
     --done_in_line_;
@@ -218,7 +225,7 @@ class workbench {
     free_.push(index);
     record_.items_out.add(1);
     if (!waiting_feeder_.empty() && used() <= low_mark()) wake_all(waiting_feeder_, woken);
-    return result;
+    return true;
   }
 
   // ---- the alarm ------------------------------------------------------------------------------------------

@@ -183,12 +183,13 @@ struct concurrent_map_stream : stream_base {
     }
 
     task<std::optional<value_type>> next() {
-      while (!bench_.decided()) {
+      std::optional<value_type> result;
+      while (!bench_.take(result)) {
         meter_.home().lap();
         co_await bench_.arrival();
         meter_.waited_for_input();
       }
-      co_return bench_.take();
+      co_return result;
     }
 
    private:
@@ -212,8 +213,8 @@ struct concurrent_map_stream : stream_base {
       feeder_lane_->restart();
       breather pause;
       try {
+        place here = bench_.look();
         for (;;) {
-          place here = bench_.look();
           while (here == place::full) {
             co_await bench_.room();
             feeder_lane_->charge(feeder_lane_->waited_for_room, meter_.record().waits_for_room);
@@ -222,7 +223,9 @@ struct concurrent_map_stream : stream_base {
           if (here == place::refused) co_return;
           std::optional<input_type> item = co_await upstream_.next();
           if (!item) break;
-          if (bench_.put(std::move(*item))) children_->spawn([this] { return worker(); });
+          const auto put = bench_.put(std::move(*item));
+          here = put.next;
+          if (put.start_worker) children_->spawn([this] { return worker(); });
           if (pause.due(*feeder_lane_)) co_await pause.breathe(*feeder_lane_);
         }
         bench_.finish();
@@ -247,13 +250,21 @@ struct concurrent_map_stream : stream_base {
       }
     }
 
-    // On a pool's thread: maps items until none is pending or the time is up, when another user of the pool
-    // gets the thread.
+    // On a pool's thread: maps items until none is pending. Every few milliseconds another user of the pool
+    // that waits gets the thread.
     void work_through() {
+      while (work_through_slice()) {
+        if (others_wait()) return;
+      }
+    }
+
+    // Returns whether the time was up before the items were.
+    bool work_through_slice() {
       using clock = std::chrono::steady_clock;
       constexpr std::chrono::milliseconds slice(4);
       span working(meter_.record().in_trace);
       const clock::time_point begin = clock::now();
+      std::chrono::nanoseconds passed(0);
       std::int64_t count = 0;
       std::uint64_t last = ticks();
       std::optional<std::uint32_t> index = bench_.claim();
@@ -265,20 +276,27 @@ struct concurrent_map_stream : stream_base {
         ++count;
         if (error) {
           bench_.fail(*index, std::move(error), taken);
-          break;
+          return false;
         }
+        passed = clock::now() - begin;
+        const auto done = bench_.complete(*index, taken, passed < slice);
+        index = done.next;
         // The loop's thread should run now, while there is still work to do here. Where the pool's threads
         // keep all cores busy, the scheduler would let it wait for the end of a time slice, and the pool
         // would run dry.
-        if (bench_.complete(*index, taken)) std::this_thread::yield();
-        if (clock::now() - begin > slice) break;
-        index = bench_.claim();
-        if (!index) break;
+        if (done.woke_consumer) std::this_thread::yield();
       }
-      if (count == 0) return;
+      if (count != 0) bench_.measured(static_cast<std::uint64_t>(passed.count() / count));
       working.argument("items", static_cast<double>(count));
-      const std::chrono::nanoseconds passed = clock::now() - begin;
-      bench_.measured(static_cast<std::uint64_t>(passed.count() / count));
+      return passed >= slice;
+    }
+
+    bool others_wait() const {
+      if constexpr (requires { pool_->queued(); }) {
+        return pool_->queued() != 0;
+      } else {
+        return true;
+      }
     }
 
     std::exception_ptr map_here(std::uint32_t index) noexcept {
@@ -306,7 +324,7 @@ struct concurrent_map_stream : stream_base {
       if (error) {
         bench_.fail(*index, std::move(error), taken);
       } else {
-        bench_.complete(*index, taken);
+        bench_.complete(*index, taken, false);
       }
     }
 
