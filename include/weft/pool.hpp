@@ -5,5 +5,7 @@
 #include <weft/pool/as_completed.hpp>
 #include <weft/pool/delayed.hpp>
 #include <weft/pool/future.hpp>
+#include <weft/pool/process_pool.hpp>
+#include <weft/pool/remote.hpp>
 #include <weft/pool/thread_pool.hpp>
 #include <weft/pool/wait.hpp>

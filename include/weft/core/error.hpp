@@ -36,6 +36,62 @@ struct timeout_error : error {
   using error::error;
 };
 
+/// A worker process ended while it ran a call, or could not start; what() says how it ended and with which
+/// last words. The pool has replaced the worker: only this call failed.
+class worker_died : public error {
+ public:
+  /// @param what the whole story; @param signal what killed it, 0 if it exited; @param exit_code what it
+  /// exited with, 0 if it was killed; @param last_output the last lines of its standard error
+  worker_died(const std::string& what, int signal, int exit_code, std::string last_output)
+      : error(what), signal_(signal), exit_code_(exit_code), last_output_(std::move(last_output)) {}
+
+  /// The signal that killed it, such as SIGSEGV; 0 if it exited by itself.
+  int signal() const noexcept { return signal_; }
+  /// What it exited with; 0 if a signal killed it.
+  int exit_code() const noexcept { return exit_code_; }
+  /// The last lines that it wrote to its standard error.
+  const std::string& last_output() const noexcept { return last_output_; }
+
+ private:
+  int signal_;
+  int exit_code_;
+  std::string last_output_;
+};
+
+/// A worker was killed because the call that it ran took more memory than the pool allows one.
+struct memory_limit_exceeded : worker_died {
+  using worker_died::worker_died;
+};
+
+/// There is not enough memory for a shared array or a large argument; what() says how much there is.
+struct shared_memory_full : error {
+  using error::error;
+};
+
+/// An exception from another process whose type is not registered here; see register_error().
+class remote_error : public error {
+ public:
+  /// @param type_name the type that was thrown; @param message its what(); @param origin the function and
+  /// the process that threw it
+  remote_error(std::string type_name, std::string message, std::string origin)
+      : error(type_name + ": " + message + " (thrown by " + origin + ")"),
+        type_name_(std::move(type_name)),
+        message_(std::move(message)),
+        origin_(std::move(origin)) {}
+
+  /// The name of the type that was thrown.
+  const std::string& type_name() const noexcept { return type_name_; }
+  /// Its what(), empty if it had none.
+  const std::string& message() const noexcept { return message_; }
+  /// The function that threw it and the process where it ran.
+  const std::string& origin() const noexcept { return origin_; }
+
+ private:
+  std::string type_name_;
+  std::string message_;
+  std::string origin_;
+};
+
 /// Shapes that do not fit an operation; what() prints the operation and both shapes.
 struct shape_error : error {
   using error::error;

@@ -43,13 +43,17 @@ class shared_call {
     finish();
   }
 
-  /// Fails the call with `cancelled` if nobody has claimed it yet. Returns whether it did.
-  bool cancel() noexcept {
+  /// Fails the call with `cancelled` if nobody has claimed it yet, or can still be stopped. Returns whether
+  /// it is, or will be.
+  virtual bool cancel() noexcept {
     if (!claim()) return false;
     fail(std::make_exception_ptr(cancelled()));
     finish();
     return true;
   }
+
+  /// Called by a plain thread that is about to block for the result: a chance to fetch it by itself.
+  virtual void help() noexcept {}
 
   /// True if `self` now waits for the call to finish; false if it has finished.
   bool enlist(waiter& self) noexcept {
@@ -64,6 +68,7 @@ class shared_call {
 
   /// Blocks the thread until the call has finished. Small calls end sooner than a thread goes to sleep.
   void wait() {
+    help();
     constexpr int spins = 64;
     for (int i = 0; i < spins; ++i) {
       if (ready()) return;
@@ -88,15 +93,29 @@ class shared_call {
   }
 
  protected:
-  shared_call() = default;
+  static constexpr std::uint32_t queued = 0;
+  static constexpr std::uint32_t running = 1;
+  static constexpr std::uint32_t finished = 2;
+
+  /// A call that some thread will claim, or, given `running`, one whose maker has claimed it already.
+  explicit shared_call(std::uint32_t progress = queued) : word_(progress) {}
   virtual ~shared_call() = default;
   virtual void execute() noexcept = 0;
   virtual void fail(std::exception_ptr error) noexcept = 0;
 
+  /// Tells whoever waits; once, by who has claimed the call, after the result has been stored.
+  void finish() noexcept {
+    if ((word_.exchange(finished, std::memory_order_acq_rel) & awaited) == 0) return;
+    wake_chain woken;
+    const std::lock_guard lock(mutex_);
+    while (!waiters_.empty()) {
+      waiter& next = *waiters_.front();
+      waiters_.remove(next);
+      woken.add(next, wake_reason::ready);
+    }
+  }
+
  private:
-  static constexpr std::uint32_t queued = 0;
-  static constexpr std::uint32_t running = 1;
-  static constexpr std::uint32_t finished = 2;
   static constexpr std::uint32_t progress_mask = 3;
   static constexpr std::uint32_t awaited = 4;
 
@@ -112,19 +131,8 @@ class shared_call {
     return false;
   }
 
-  void finish() noexcept {
-    if ((word_.exchange(finished, std::memory_order_acq_rel) & awaited) == 0) return;
-    wake_chain woken;
-    const std::lock_guard lock(mutex_);
-    while (!waiters_.empty()) {
-      waiter& next = *waiters_.front();
-      waiters_.remove(next);
-      woken.add(next, wake_reason::ready);
-    }
-  }
-
   std::atomic<std::uint32_t> references_{1};
-  std::atomic<std::uint32_t> word_{queued};
+  std::atomic<std::uint32_t> word_;
   std::mutex mutex_;
   wait_list waiters_;
 };
@@ -135,6 +143,7 @@ inline thread_local int pool_call_depth = 0;
 inline thread_local const void* this_thread_pool = nullptr;
 
 struct future_calls;
+struct future_access;
 
 template <class R>
 class typed_call : public shared_call {
@@ -149,6 +158,7 @@ class typed_call : public shared_call {
   bool failed() const noexcept override { return std::holds_alternative<std::exception_ptr>(result_); }
 
  protected:
+  using shared_call::shared_call;
   using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 
   void fail(std::exception_ptr error) noexcept override {
@@ -227,6 +237,8 @@ class future {
   }
 
   /// Keeps the call from starting: its result is then the exception `cancelled`. False if it runs or has run.
+  /// A call that runs in a worker process is stopped too, by killing and replacing the worker; the result is
+  /// there once the worker is dead.
   bool cancel() noexcept { return call_->cancel(); }
 
   /// Awaits the result and returns it or throws what the call threw; resumes on the coroutine's executor.
@@ -235,7 +247,8 @@ class future {
   /// has not been started is run right here, as get() does.
   ///
   /// Cancellation: a call that has not been started is cancelled and `cancelled` is thrown; one that runs is
-  /// waited for, because it may use what the coroutine owns, and then `cancelled` is thrown.
+  /// waited for, because it may use what the coroutine owns, and then `cancelled` is thrown. One that runs in
+  /// a worker process is stopped, and its worker's end waited for.
   task<R> async_get() {
     return get_or_stop([] {});
   }
@@ -244,6 +257,7 @@ class future {
   template <class>
   friend class as_completed;
   friend struct detail::future_calls;
+  friend struct detail::future_access;
   friend class thread_pool;
   using call_type = detail::typed_call<R>;
 
@@ -283,5 +297,18 @@ class future {
 
   call_type* call_ = nullptr;
 };
+
+namespace detail {
+
+/// For other pools: a future from a call.
+struct future_access {
+  /// Adopts one reference.
+  template <class R>
+  static future<R> make(typed_call<R>* call) noexcept {
+    return future<R>(call);
+  }
+};
+
+}  // namespace detail
 
 }  // namespace weft

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+// What tests of worker processes look at from outside.
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;  // the sanitizers catch some signals and end the process themselves
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+inline std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+/// Children of this process, zombies too.
+inline std::size_t children() {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(entry.path() / "children");
+    count += static_cast<std::size_t>(
+        std::distance(std::istream_iterator<int>(file), std::istream_iterator<int>()));
+  }
+  return count;
+}
+
+/// Mappings of shared memory that weft has made.
+inline std::size_t shared_mappings() {
+  std::ifstream file("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);)
+    count += line.find("/memfd:weft") != std::string::npos ? 1 : 0;
+  return count;
+}
+
+/// A process that can be waited for without being its parent.
+class watched_process {
+ public:
+  explicit watched_process(int pid) : descriptor_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+  watched_process(const watched_process&) = delete;
+  watched_process& operator=(const watched_process&) = delete;
+  ~watched_process() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  /// Blocks until it has ended; true at once if it had ended before it was watched.
+  bool wait() const {
+    if (descriptor_ < 0) return true;
+    pollfd ended{descriptor_, POLLIN, 0};
+    return ::poll(&ended, 1, 60'000) == 1;
+  }
+
+ private:
+  int descriptor_;
+};
