@@ -5,7 +5,9 @@
 #include <weft/pool/as_completed.hpp>
 #include <weft/pool/delayed.hpp>
 #include <weft/pool/future.hpp>
+#include <weft/pool/object_ref.hpp>
 #include <weft/pool/process_pool.hpp>
 #include <weft/pool/remote.hpp>
+#include <weft/pool/shared_array.hpp>
 #include <weft/pool/thread_pool.hpp>
 #include <weft/pool/wait.hpp>

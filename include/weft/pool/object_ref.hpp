@@ -4,25 +4,15 @@
 #include <weft/pool/detail/codec.hpp>
 #include <weft/pool/detail/segment.hpp>
 
-#include <any>            // for std::any
-#include <cstddef>        // for std::byte
-#include <cstdint>        // for std::uint64_t
-#include <memory>         // for std::shared_ptr
-#include <span>           // for std::span
-#include <type_traits>    // for std::is_same_v
-#include <utility>        // for std::move
-#include <vector>         // for std::vector
+#include <cstddef>      // for std::size_t
+#include <cstdint>      // for std::uint64_t
+#include <cstring>      // for std::memcpy
+#include <memory>       // for std::shared_ptr
+#include <span>         // for std::span
+#include <type_traits>  // for std::is_same_v
+#include <vector>       // for std::vector
 
 namespace weft {
-
-namespace detail {
-
-/// The values that object_refs have read in this process, as long as some object_ref refers to them.
-std::shared_ptr<const void> find_object(std::uint64_t id);
-/// Keeps the value; if another thread was faster, gives what that one has kept.
-std::shared_ptr<const void> keep_object(std::uint64_t id, std::shared_ptr<const void> value);
-
-}  // namespace detail
 
 template <class T>
 class object_ref;
@@ -49,20 +39,18 @@ class object_ref {
   /// Whether it refers to a value.
   bool valid() const noexcept { return memory_ != nullptr; }
 
-  /// The value, which lives as long as an object_ref to it does in this process. Throws error if !valid().
+  /// The value, which lives as long as any object_ref to it does in this process, and in a worker as long as
+  /// one does in the process that sent it. Throws error if !valid().
   const T& get() const {
     require_valid();
-    if (!value_) {
-      value_ = std::static_pointer_cast<const T>(detail::find_object(memory_->id()));
-      if (!value_) {
-        parts source(*this);
-        detail::payload_reader in({memory_->data(), static_cast<std::size_t>(bytes_)}, source);
-        auto read = std::make_shared<T>();
-        detail::decode(in, *read);
-        value_ = std::static_pointer_cast<const T>(detail::keep_object(memory_->id(), std::move(read)));
-      }
-    }
-    return *value_;
+    const auto read = [this]() -> std::shared_ptr<const void> {
+      parts source(*this);
+      detail::payload_reader in({memory_->data(), static_cast<std::size_t>(bytes_)}, source);
+      auto value = std::make_shared<T>();
+      detail::decode(in, *value);
+      return value;
+    };
+    return *static_cast<const T*>(memory_->object(read));
   }
 
   /// The elements of a vector of plain elements, in the shared memory itself. Throws error if !valid().
@@ -96,7 +84,6 @@ class object_ref {
     std::uint64_t parts_in_all = 0;
     archive(id, bytes_, parts_in_all);
     memory_ = id == 0 ? nullptr : archive.in().fetch(id);
-    value_.reset();
     attachments_.clear();
     for (std::uint64_t i = 0; i < parts_in_all; ++i) {
       std::uint64_t part = 0;
@@ -130,14 +117,13 @@ class object_ref {
   std::shared_ptr<detail::segment> memory_;
   std::uint64_t bytes_ = 0;
   std::vector<std::shared_ptr<detail::segment>> attachments_;
-  mutable std::shared_ptr<const T> value_;
 };
 
 /// Puts a value into shared memory, from where every worker can have it. It is of a type that a call could
 /// take. Throws shared_memory_full where there is no room for it.
 template <class T>
 object_ref<T> put(const T& value) {
-  detail::payload bytes;
+  detail::payload bytes(detail::payload::memory::kept);
   detail::encode(bytes, value);
   object_ref<T> made;
   made.bytes_ = bytes.bytes().size();

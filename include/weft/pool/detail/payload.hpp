@@ -21,12 +21,14 @@ class payload {
   /// What is larger goes through shared memory.
   static constexpr std::size_t largest_message = 64U << 10U;
 
+  /// Whether shared memory is to be used again, or will be kept by who takes it.
+  enum class memory : bool { reused, kept };
+
   payload() = default;
+  explicit payload(memory use) : use_(use) {}
   payload(const payload&) = delete;
   payload& operator=(const payload&) = delete;
-  ~payload() {
-    if (shared_) keep_spare_segment(std::move(shared_));
-  }
+  ~payload() { drop_shared(); }
 
   void append(const void* bytes, std::size_t count) {
     if (count > capacity_ - size_) grow(size_ + count);
@@ -39,7 +41,7 @@ class payload {
 
   /// Lets go of everything.
   void clear() noexcept {
-    if (shared_) keep_spare_segment(std::move(shared_));
+    drop_shared();
     attachments_.clear();
     heap_.reset();
     data_ = few_.data();
@@ -55,6 +57,11 @@ class payload {
   std::shared_ptr<segment> release_shared() noexcept { return std::move(shared_); }
 
  private:
+  void drop_shared() noexcept {
+    if (shared_ && use_ == memory::reused) keep_spare_segment(std::move(shared_));
+    shared_.reset();
+  }
+
   void grow(std::size_t at_least) {
     if (at_least <= largest_message) {
       const std::size_t capacity = std::min(std::max(2 * capacity_, at_least), largest_message);
@@ -65,15 +72,17 @@ class payload {
       capacity_ = capacity;
       return;
     }
-    auto larger = take_spare_segment(shared_ ? std::max(2 * capacity_, at_least) : at_least);
+    const std::size_t capacity = shared_ ? std::max(2 * capacity_, at_least) : at_least;
+    auto larger = use_ == memory::reused ? take_spare_segment(capacity) : segment::create(capacity);
     std::memcpy(larger->data(), data_, size_);
     data_ = larger->data();
     capacity_ = larger->size();
     heap_.reset();
-    if (shared_) keep_spare_segment(std::move(shared_));
+    drop_shared();
     shared_ = std::move(larger);
   }
 
+  memory use_ = memory::reused;
   std::array<std::byte, 128> few_;
   std::unique_ptr<std::byte[]> heap_;
   std::shared_ptr<segment> shared_;

@@ -3,6 +3,7 @@
 #include <cstddef>  // for std::byte, std::size_t
 #include <cstdint>  // for std::uint64_t
 #include <memory>   // for std::shared_ptr
+#include <mutex>    // for std::mutex
 
 namespace weft::detail {
 
@@ -34,6 +35,14 @@ class segment {
   /// mapped for writing.
   void seal();
 
+  /// What the bytes mean, which `read` finds out once; it lives as long as the segment does in this process.
+  template <class Read>
+  const void* object(Read read) {
+    const std::lock_guard lock(object_mutex_);
+    if (!object_) object_ = read();
+    return object_.get();
+  }
+
   /// To be called before a worker is told of it: when it goes, the worker will be told.
   void note_sent() noexcept { sent_ = true; }
 
@@ -48,6 +57,8 @@ class segment {
   std::byte* data_ = nullptr;
   bool sealed_ = false;
   bool sent_ = false;
+  std::mutex object_mutex_;
+  std::shared_ptr<const void> object_;
 };
 
 /// Large messages use the same memory again and again: a fresh page costs more than to copy into it.
