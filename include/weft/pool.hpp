@@ -1,8 +1,10 @@
 #pragma once
 
-// Floor 3: pools that run plain functions in parallel, and the futures of their results.
+// Floor 3: pools that run functions in parallel, on threads and in processes, and the futures of their results.
 
+#include <weft/pool/actor.hpp>
 #include <weft/pool/as_completed.hpp>
+#include <weft/pool/captured.hpp>
 #include <weft/pool/delayed.hpp>
 #include <weft/pool/future.hpp>
 #include <weft/pool/object_ref.hpp>
