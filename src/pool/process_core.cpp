@@ -41,7 +41,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 
-constexpr std::chrono::microseconds patience(50);         // before a thread that waits for results sleeps
+constexpr std::chrono::microseconds patience(20);         // before a thread that waits for results sleeps
 constexpr std::chrono::milliseconds memory_interval(20);  // between two looks at the workers' memory
 constexpr std::chrono::milliseconds retry_interval(50);   // for what a full ring or socket has put off
 constexpr std::size_t longest_tail = 4096;                // how much of a worker's standard error is kept
@@ -187,12 +187,8 @@ class core final : public process_core, public segment_listener {
         drain_all();
         continue;
       }
-      if (looks < 100) {
-        pause_processor();
-        continue;
-      }
-      std::this_thread::yield();
-      if (clock::now() > end) break;
+      pause_processor();
+      if (looks % 16 == 0 && clock::now() > end) break;
     }
     if (helpers_.fetch_sub(1) != 1) return;
     set_sleeping(1);
@@ -642,7 +638,7 @@ class core final : public process_core, public segment_listener {
     const auto end = clock::now() + patience;
     while (clock::now() < end) {
       if (results_waiting()) return true;
-      std::this_thread::yield();
+      for (int i = 0; i < 16; ++i) pause_processor();
     }
     return false;
   }

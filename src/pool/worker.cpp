@@ -22,7 +22,6 @@
 #include <memory>         // for std::unique_ptr
 #include <mutex>          // for std::mutex
 #include <optional>       // for std::optional
-#include <thread>         // for std::this_thread::yield
 #include <unordered_map>  // for std::unordered_map
 #include <unordered_set>  // for std::unordered_set
 
@@ -34,7 +33,7 @@ using clock = std::chrono::steady_clock;
 
 // How long a worker looks for the next call before it goes to sleep: longer than a pool takes to send the
 // next one when its user waits for one result after the other.
-constexpr std::chrono::microseconds patience(50);
+constexpr std::chrono::microseconds patience(20);
 
 class worker final : public segment_source, public segment_listener {
  public:
@@ -143,12 +142,8 @@ class worker final : public segment_source, public segment_listener {
     for (int looks = 1;; ++looks) {
       message = calls_.peek();
       if (message != nullptr) return *message;
-      if (looks < 200) {
-        pause_processor();
-        continue;
-      }
-      std::this_thread::yield();
-      if (clock::now() > end) break;
+      pause_processor();
+      if (looks % 16 == 0 && clock::now() > end) break;
     }
     auto& sleeps = page_.calls.reader_sleeps;
     for (;;) {

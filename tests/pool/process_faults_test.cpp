@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <latch>
 #include <string>
 #include <thread>
@@ -87,6 +88,7 @@ int process_id() {
   return ::getpid();
 }
 void hang() {
+  weft::report_progress(1);
   for (;;) ::pause();
 }
 
@@ -270,7 +272,10 @@ TEST(process_faults_between, the_zygote_itself_is_replaced) {
     if (key == "PPid:") status >> zygote;
   }
   ASSERT_NE(zygote, ::getpid());
-  auto call = pool.submit<&hang>();
+  std::latch running(1);
+  const auto note = [&](weft::progress_message&) { running.count_down(); };
+  auto call = pool.with({.on_progress = note}).submit<&hang>();
+  running.wait();
   ASSERT_EQ(::kill(zygote, SIGKILL), 0);
   EXPECT_THROW(call.get(), worker_died);
   EXPECT_EQ(pool.submit<&answer>(1).get(), 2);
