@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>      // for std::find_if
+#include <algorithm>      // for std::max
 #include <array>          // for std::array
 #include <cerrno>         // for errno
 #include <csignal>        // for sigset_t
@@ -28,7 +28,7 @@
 #include <unordered_map>  // for std::unordered_map
 #include <vector>         // for std::vector
 
-// Code that is built with ThreadSanitizer has one thread more than it started.
+// Code that is built with ThreadSanitizer may have one thread more than it started.
 #if defined(__SANITIZE_THREAD__)
 #define WEFT_SANITIZER_THREADS 1
 #else
@@ -61,7 +61,7 @@ int count_threads() {
   if (folder == nullptr) return 1;
   while (const dirent* entry = ::readdir(folder)) count += entry->d_name[0] != '.' ? 1 : 0;
   ::closedir(folder);
-  return count - WEFT_SANITIZER_THREADS;
+  return std::max(count - WEFT_SANITIZER_THREADS, 1);
 }
 
 // -------------------------------------------------------------------------------------------- in the zygote
