@@ -918,9 +918,9 @@ class core final : public process_core, public segment_listener {
         const std::lock_guard lock(mutex_);
         if (workers_.empty()) break;
         worker = workers_.front().get();
+        worker->kill();
       }
       if (worker->handle) {
-        worker->kill();
         pollfd ended{worker->handle.get(), POLLIN, 0};
         while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
         }
