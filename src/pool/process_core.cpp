@@ -22,7 +22,7 @@
 #include <atomic>              // for std::atomic
 #include <cerrno>              // for errno
 #include <condition_variable>  // for std::condition_variable
-#include <csignal>             // for SIGKILL
+#include <csignal>             // for SIGKILL, sigset_t
 #include <cstdio>              // for std::sscanf
 #include <cstring>             // for strsignal
 #include <deque>               // for std::deque
@@ -502,7 +502,8 @@ class core final : public process_core, public segment_listener {
         std::vector<descriptor> received;
         if (receive_message(worker.socket.get(), notice, received, MSG_DONTWAIT) != transfer::done ||
             received.size() != 1) {
-          throw error("process_pool: a worker announced shared memory and sent none");
+          throw error(
+              "process_pool: this process has too many open files to be given a worker's shared memory");
         }
         std::shared_ptr<segment> part = segment::find(notice.id);
         if (!part) part = segment::adopt(notice.id, received.front().release(), notice.bytes);
@@ -537,6 +538,7 @@ class core final : public process_core, public segment_listener {
       const std::lock_guard lock(mutex_);
       if (message.kind == message_kind::ready) {
         worker.now = worker_process::state::ready;
+        worker.pid = static_cast<int>(message.id);  // the zygote says it too, maybe later
         start_failures_ = 0;
         return;
       }
@@ -582,7 +584,12 @@ class core final : public process_core, public segment_listener {
       const std::lock_guard lock(mutex_);
       notify(worker, message_kind::reuse, message.shared);
     }
-    if (call == nullptr || !final) return;
+    if (call == nullptr) return;
+    if (!final) {
+      if (failure && !refusal(*call)) refusal(*call) = std::move(failure);
+      return;
+    }
+    if (refusal(*call)) failure = std::move(refusal(*call));
     if (failure) {
       if (again(*call, failure)) return;
       call->store_error(std::move(failure));
@@ -609,6 +616,10 @@ class core final : public process_core, public segment_listener {
   // thread
 
   void look_after() {
+    // Signals are for the program's own threads, and a closed standard error must not end it.
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     for (;;) {
       bool any = false;
       {

@@ -35,7 +35,7 @@ enum class message_kind : std::uint32_t {
   forget,        ///< either way: the segment `id` has gone
   reuse,         ///< to the worker: the segment `id`, in which it sent a result, has been read
   leave,         ///< to the worker: end; with a function to call before
-  ready,         ///< to the pool: the worker waits for calls
+  ready,         ///< to the pool: the worker, process `id`, waits for calls
   start_failed,  ///< to the pool: the initializer threw this
   result,        ///< to the pool
   failure,       ///< to the pool: what the call threw

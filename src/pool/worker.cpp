@@ -78,11 +78,15 @@ class worker final : public segment_source, public segment_listener {
       // It was sent before the message that names it.
       segment_notice notice{};
       std::vector<descriptor> received;
-      if (receive_message(socket_.get(), notice, received) != transfer::done || received.size() != 1)
-        ::_exit(0);
-      held_[notice.id] = segment::adopt(notice.id, received.front().release(), notice.bytes);
+      if (receive_message(socket_.get(), notice, received) != transfer::done) ::_exit(0);
+      auto& place = held_[notice.id];
+      if (!received.empty()) {
+        place = segment::adopt(notice.id, received.front().release(), notice.bytes);
+      }
       found = held_.find(id);
     }
+    if (!found->second)
+      throw error("shared memory: this worker has too many open files to be given more of it");
     return found->second;
   }
 
@@ -215,7 +219,7 @@ class worker final : public segment_source, public segment_listener {
       ::_exit(1);
     }
     payload nothing;
-    send(message_kind::ready, 0, nothing);
+    send(message_kind::ready, static_cast<std::uint64_t>(::getpid()), nothing);
   }
 
   void call(const message_header& message) {
@@ -284,8 +288,9 @@ class worker final : public segment_source, public segment_listener {
   std::mutex sending_;
   int index_ = -1;
   std::unique_ptr<tbb::global_control> thread_limit_;
-  std::unordered_map<std::uint64_t, std::shared_ptr<segment>> held_;    // what the pool has sent
-  std::unordered_set<std::uint64_t> known_to_pool_;                     // results have been sent in them
+  std::unordered_map<std::uint64_t, std::shared_ptr<segment>>
+      held_;                                         // what the pool has sent, null if in vain
+  std::unordered_set<std::uint64_t> known_to_pool_;  // results have been sent in them
   std::unordered_map<std::uint64_t, std::shared_ptr<segment>> unread_;  // results that the pool reads
 };
 

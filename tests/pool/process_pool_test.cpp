@@ -313,6 +313,20 @@ TEST(process_pool, higher_priorities_start_first_even_before_what_was_sent_ahead
   EXPECT_EQ(blocker.get(), 0);
 }
 
+TEST(process_pool, what_the_progress_callback_throws_is_not_lost) {
+  process_pool pool({.workers = 1});
+  const auto count = [](int up_to) {
+    for (int i = 0; i < up_to; ++i) weft::report_progress(i);
+  };
+  std::vector<int> seen;
+  pool.with({.on_progress = [&](weft::progress_message& message) { seen.push_back(message.as<int>()); }})
+      .submit<count>(5)
+      .get();
+  EXPECT_EQ(seen, (std::vector<int>{0, 1, 2, 3, 4}));
+  const auto refuse = [](weft::progress_message&) { throw no_such_sample("not this one"); };
+  EXPECT_THROW(pool.with({.on_progress = refuse}).submit<count>(2).get(), no_such_sample);
+}
+
 TEST(process_pool, cancels_before_the_start_and_while_running) {
   gate never;
   process_pool pool({.workers = 1});

@@ -58,8 +58,8 @@ struct call_options {
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
   /// As process_pool_options::retries.
   std::optional<int> retries = std::nullopt;
-  /// Called with what the call passes to report_progress(), on a thread of the pool's that must not be held
-  /// up; it must not throw.
+  /// Called with what the call passes to report_progress(), on a thread of the pool's or one that waits for a
+  /// call; it must not block. What it throws becomes the call's result.
   std::function<void(progress_message&)> on_progress = nullptr;
 };
 
@@ -127,6 +127,7 @@ class process_call {
   std::uint64_t placement_ = 0;
   std::uint32_t slot_ = 0;
   std::uint64_t worker_ = 0;
+  std::exception_ptr refusal_;  // what on_progress threw
 };
 
 /// What process pools and actors have in common: workers and the calls for them.
@@ -167,6 +168,7 @@ class process_core {
   static std::uint64_t& placement(process_call& call) noexcept { return call.placement_; }
   static std::uint32_t& slot(process_call& call) noexcept { return call.slot_; }
   static std::uint64_t& worker_of(process_call& call) noexcept { return call.worker_; }
+  static std::exception_ptr& refusal(process_call& call) noexcept { return call.refusal_; }
   static progress_message make_message(payload_reader& reader) { return progress_message(reader); }
   static const remote_function* function_of(const remote_call& call) noexcept { return call.function_; }
   static const payload* arguments_of(const remote_call& call) noexcept { return call.arguments_.get(); }
