@@ -1,6 +1,6 @@
 #pragma once
 
-// Floor 3: pools that run functions in parallel, on threads and in processes, and the futures of their results.
+// Floor 3: pools that run functions in parallel, on threads or in processes, and their results.
 
 #include <weft/pool/actor.hpp>
 #include <weft/pool/as_completed.hpp>

@@ -54,16 +54,16 @@ class shared_array {
         size_(size) {}
 
   /// A copy of these elements.
-  explicit shared_array(std::span<const T> elements, shared_array_options options = {}) requires(
-      !std::is_const_v<T>)
+  explicit shared_array(std::span<const T> elements,
+                        shared_array_options options = {}) requires(!std::is_const_v<T>)
       : shared_array(elements.size(), options) {
     std::copy(elements.begin(), elements.end(), begin());
   }
 
   /// The same elements, which cannot be changed through this one.
   template <class U>
-  requires(std::is_same_v<const U, T> && !std::is_const_v<U>) shared_array(const shared_array<U>& other) noexcept
-      : memory_(other.memory_), size_(other.size_) {}
+  requires(std::is_same_v<const U, T> && !std::is_const_v<U>) shared_array(const shared_array<U>& other)
+  noexcept : memory_(other.memory_), size_(other.size_) {}
 
   /// Makes the elements read-only in every process and for ever: a write is a fault, not a race. Throws error
   /// while a copy is left here or a worker has it: seal before it is shared.
@@ -118,7 +118,8 @@ class shared_array {
     if (memory_ && memory_->size() / sizeof(T) < size_) throw error("shared_array: its memory is too small");
     if (!std::is_const_v<T> && sealed()) {
       memory_.reset();
-      throw error("shared_array: a sealed array was sent to a function that takes a shared_array it can change");
+      throw error(
+          "shared_array: a sealed array was sent to a function that takes a shared_array it can change");
     }
   }
 
