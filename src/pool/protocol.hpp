@@ -48,11 +48,10 @@ struct message_header {
   std::uint64_t id;        ///< of the call's placement, or of a segment
   std::uint64_t function;  ///< of the function to call
   std::uint64_t shared;    ///< the segment that holds the bytes, 0 if they follow
-  std::uint64_t shared_size;
-  std::uint64_t bytes;  ///< how many there are, here or in the segment
-  std::uint32_t slot;   ///< which word says who has the call
+  std::uint64_t bytes;     ///< how many there are, here or in the segment
+  std::uint32_t slot;      ///< which word says who has the call
   std::uint32_t attachments;
-  std::uint64_t unused;
+  std::uint64_t unused[2];
 };
 constexpr std::size_t message_alignment = 64;
 static_assert(sizeof(message_header) == message_alignment);

@@ -126,7 +126,6 @@ class worker final : public segment_source, public segment_listener {
     message->attachments = offered;
     if (shared) {
       message->shared = shared->id();
-      message->shared_size = shared->size();
     } else {
       std::memcpy(message + 1, bytes.bytes().data(), count);
     }
