@@ -40,24 +40,31 @@ const remote_function& register_function(std::string_view name, remote_invoker i
 const remote_function* find_function(std::uint64_t id) noexcept;
 
 /// What a function takes and gives.
-template <class F>
-struct signature : signature<decltype(&F::operator())> {};
+template <class Pointer>
+struct pointed_function;
 template <class R, class... Args>
-struct signature<R (*)(Args...)> {
+struct pointed_function<R (*)(Args...)> {
   using result = std::remove_cvref_t<R>;
   using parameters = std::tuple<Args...>;
   using values = std::tuple<std::decay_t<Args>...>;
 };
 template <class R, class... Args>
-struct signature<R (*)(Args...) noexcept> : signature<R (*)(Args...)> {};
+struct pointed_function<R (*)(Args...) noexcept> : pointed_function<R (*)(Args...)> {};
 template <class R, class T, class... Args>
-struct signature<R (T::*)(Args...)> : signature<R (*)(Args...)> {};
+struct pointed_function<R (T::*)(Args...)> : pointed_function<R (*)(Args...)> {};
 template <class R, class T, class... Args>
-struct signature<R (T::*)(Args...) const> : signature<R (*)(Args...)> {};
+struct pointed_function<R (T::*)(Args...) const> : pointed_function<R (*)(Args...)> {};
 template <class R, class T, class... Args>
-struct signature<R (T::*)(Args...) noexcept> : signature<R (*)(Args...)> {};
+struct pointed_function<R (T::*)(Args...) noexcept> : pointed_function<R (*)(Args...)> {};
 template <class R, class T, class... Args>
-struct signature<R (T::*)(Args...) const noexcept> : signature<R (*)(Args...)> {};
+struct pointed_function<R (T::*)(Args...) const noexcept> : pointed_function<R (*)(Args...)> {};
+
+template <class F>
+struct signature : pointed_function<decltype(&F::operator())> {};
+template <class F>
+requires std::is_pointer_v<F> || std::is_member_pointer_v<F>
+struct signature<F> : pointed_function<F> {
+};
 
 template <auto F>
 using remote_result = typename signature<decltype(F)>::result;
