@@ -1,23 +1,20 @@
+#include <compute/file.hpp>
 #include <weft/compute/safetensors.hpp>
 #include <weft/core/error.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <simdjson.h>
-#include <unistd.h>  // for getpid
 
-#include <array>         // for std::array
-#include <bit>           // for std::endian
-#include <cerrno>        // for errno
-#include <cstdint>       // for std::uint64_t
-#include <cstdio>        // for std::rename, std::remove
-#include <fstream>       // for std::ifstream, std::ofstream
-#include <iterator>      // for std::back_inserter
-#include <limits>        // for std::numeric_limits
-#include <set>           // for std::set
-#include <string_view>   // for std::string_view
-#include <system_error>  // for std::error_code, std::generic_category
-#include <tuple>         // for std::tie
+#include <array>        // for std::array
+#include <bit>          // for std::endian
+#include <cstdint>      // for std::uint64_t
+#include <iterator>     // for std::back_inserter
+#include <limits>       // for std::numeric_limits
+#include <ostream>      // for std::ostream
+#include <set>          // for std::set
+#include <string_view>  // for std::string_view
+#include <tuple>        // for std::tie
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
@@ -44,10 +41,6 @@ std::string_view name_of(dtype type) {
     if (candidate.type == type) return candidate.name;
   }
   return "F64";
-}
-
-std::error_code last_error() {
-  return {errno == 0 ? EIO : errno, std::generic_category()};
 }
 
 std::string json_text(std::string_view text) {
@@ -117,18 +110,6 @@ std::string header_of(std::span<const safetensors_entry> entries,
   // Spaces bring the first tensor to a multiple of eight bytes, as the reference implementation writes it.
   header.append((8 - header.size() % 8) % 8, ' ');
   return header;
-}
-
-std::vector<std::byte> read_file(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) throw io_error(path, "open", last_error());
-  const std::streamoff size = file.tellg();
-  if (size < 0) throw io_error(path, "read", last_error());
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-  file.seekg(0);
-  if (!file.read(reinterpret_cast<char*>(bytes.data()), size)) throw io_error(path, "read", last_error());
-  return bytes;
 }
 
 // Reads the header's JSON. Every error becomes a format_error with the byte in the file.
@@ -240,11 +221,7 @@ void write_safetensors(const std::string& path, std::span<const safetensors_entr
   if (header.size() > largest_header) {
     throw invalid_argument("write_safetensors: the header of " + path + " would be longer than 100 MB");
   }
-  const std::string temporary = path + ".partial-" + std::to_string(getpid());
-  errno = 0;
-  {
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    if (!file) throw io_error(path, "write", last_error());
+  detail::write_file(path, [&](std::ostream& file) {
     const std::uint64_t length = header.size();
     file.write(reinterpret_cast<const char*>(&length), sizeof length);
     file.write(header.data(), static_cast<std::streamsize>(header.size()));
@@ -252,21 +229,11 @@ void write_safetensors(const std::string& path, std::span<const safetensors_entr
       file.write(reinterpret_cast<const char*>(entry.bytes.data()),
                  static_cast<std::streamsize>(entry.bytes.size()));
     }
-    file.flush();
-    if (!file) {
-      const std::error_code reason = last_error();
-      std::remove(temporary.c_str());
-      throw io_error(path, "write", reason);
-    }
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::error_code reason = last_error();
-    std::remove(temporary.c_str());
-    throw io_error(path, "write", reason);
-  }
+  });
 }
 
-safetensors_file::safetensors_file(std::string path) : path_(std::move(path)), bytes_(read_file(path_)) {
+safetensors_file::safetensors_file(std::string path)
+    : path_(std::move(path)), bytes_(detail::read_file(path_)) {
   const auto size = static_cast<std::int64_t>(bytes_.size());
   if (size < prefix_bytes) {
     throw format_error(path_, size, "the file ends within the eight bytes that give the header's length");

@@ -1,16 +1,13 @@
 #include <weft/compute/safetensors.hpp>
 
 #include "every_context.hpp"
+#include "temporary_folder.hpp"
 
 #include <gtest/gtest.h>
-
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -22,31 +19,6 @@ using weft::safetensors_file;
 using weft::tensor;
 
 const std::string data = std::string(WEFT_TEST_DATA_DIR) + "/";
-
-class temporary_folder {
- public:
-  temporary_folder()
-      : path_(std::filesystem::temp_directory_path() /
-              ("weft_safetensors_" + std::to_string(::getpid()) + "_" +
-               testing::UnitTest::GetInstance()->current_test_info()->name())) {
-    std::filesystem::create_directories(path_);
-  }
-  ~temporary_folder() { std::filesystem::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 // A file with this header and that many bytes of data.
 std::string file_with(const std::string& header, std::size_t bytes) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <weft/compute/float16.hpp>
+
 #include <cstdint>      // for std::int64_t
 #include <string_view>  // for std::string_view
 
@@ -60,6 +62,18 @@ template <>
 struct dtype_of<std::int16_t> {
   /// How a tensor of it is stored.
   static constexpr dtype value = dtype::int16;
+};
+/// The dtype of half.
+template <>
+struct dtype_of<half> {
+  /// How a tensor of it is stored.
+  static constexpr dtype value = dtype::float16;
+};
+/// The dtype of bfloat16.
+template <>
+struct dtype_of<bfloat16> {
+  /// How a tensor of it is stored.
+  static constexpr dtype value = dtype::bfloat16;
 };
 /// The dtype of std::uint32_t.
 template <>

@@ -31,7 +31,9 @@ struct safetensors_entry {
       : name(std::move(tensor_name)),
         type(dtype_of_v<std::remove_const_t<T>>),
         extents(view.extents().begin(), view.extents().end()),
-        bytes(std::as_bytes(view.elements())) {}
+        bytes(std::as_bytes(view.elements())) {
+    detail::require_host("safetensors_entry", view.where());
+  }
 
   /// Its name in the file.
   std::string name;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <weft/compute/memory.hpp>
+#include <weft/compute/place.hpp>
+#include <weft/compute/strided_view.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/shape.hpp>
 
@@ -9,7 +12,7 @@
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::int64_t
 #include <limits>       // for std::numeric_limits
-#include <memory>       // for std::unique_ptr
+#include <memory>       // for std::unique_ptr, std::shared_ptr
 #include <new>          // for std::align_val_t
 #include <span>         // for std::span
 #include <string>       // for std::string
@@ -21,27 +24,9 @@ namespace weft {
 /// The alignment in bytes of every tensor's first element: a cache line, and the widest vector register.
 inline constexpr std::size_t tensor_alignment = 64;
 
-/// The shape type of an array of this rank.
-template <int Rank>
-using shape_of_rank = shape<static_cast<std::size_t>(Rank)>;
-
-/// Throws shape_error unless both shapes are equal.
-///
-/// @param operation what is being done, e.g. "copy"; it starts the message
-/// @param left_name, right_name what the shapes belong to
-/// @param left, right the shapes
-template <std::size_t LeftRank, std::size_t RightRank>
-void require_same_shape(const char* operation, const char* left_name, const shape<LeftRank>& left,
-                        const char* right_name, const shape<RightRank>& right) {
-  if constexpr (LeftRank == RightRank) {
-    if (left == right) return;
-  }
-  throw shape_error(std::string(operation) + ": " + left_name + " has shape " + to_string(left) + " but " +
-                    right_name + " has shape " + to_string(right));
-}
-
 /// A borrowed, dense, row-major array of Rank axes. It owns nothing: what it refers to must outlive it.
-/// T may be const; a view of T converts to a view of const T.
+/// T may be const; a view of T converts to a view of const T, and to a strided_view, which is what slices and
+/// permutations of inner axes are. Elements in a GPU's memory must not be touched by the host.
 ///
 /// Thread safety: distinct objects safe; shared objects safe for reading. Elements follow the rules of T.
 template <class T, int Rank>
@@ -59,7 +44,9 @@ class tensor_view {
 
   /// @param data the first of element_count(extents) elements, row-major; may be null if that count is 0
   /// @param extents the length of each axis, outermost first; throws shape_error if one is negative
-  constexpr tensor_view(T* data, const shape_type& extents) : data_(data), extents_(extents) {
+  /// @param where whose memory it is
+  constexpr tensor_view(T* data, const shape_type& extents, place where = {})
+      : data_(data), extents_(extents), where_(where) {
     for (const std::int64_t extent : extents) {
       if (extent < 0) throw shape_error("tensor_view: negative extent in shape " + to_string(extents));
     }
@@ -69,8 +56,10 @@ class tensor_view {
   template <class U>
   requires(std::is_same_v<const U, T> &&
            !std::is_const_v<U>) constexpr tensor_view(const tensor_view<U, Rank>& other) noexcept
-      : data_(other.data()), extents_(other.extents()) {}
+      : data_(other.data()), extents_(other.extents()), where_(other.where()) {}
 
+  /// Whose memory the elements lie in.
+  constexpr place where() const noexcept { return where_; }
   /// The first element.
   constexpr T* data() const noexcept { return data_; }
   /// The length of each axis, outermost first.
@@ -117,7 +106,7 @@ class tensor_view {
     }
     shape_of_rank<Rank - 1> inner{};
     std::copy_n(extents_.begin() + 1, inner.size(), inner.begin());
-    return {data_ + index * element_count(inner), inner};
+    return {data_ + index * element_count(inner), inner, where_};
   }
 
   /// Entries [first, last) of the outer axis, without a copy; throws invalid_argument unless
@@ -131,7 +120,20 @@ class tensor_view {
     part[0] = 1;
     const std::int64_t row = element_count(part);
     part[0] = last - first;
-    return {data_ + first * row, part};
+    return {data_ + first * row, part, where_};
+  }
+
+  /// The same elements with strides, for what a dense view cannot show: slices of inner axes, transposes.
+  constexpr strided_view<T, Rank> strided() const noexcept { return *this; }
+  /// Entries [first, last) of an axis, every step-th of them, without a copy; throws as
+  /// strided_view::slice().
+  constexpr strided_view<T, Rank> slice(int axis, std::int64_t first, std::int64_t last,
+                                        std::int64_t step = 1) const {
+    return strided().slice(axis, first, last, step);
+  }
+  /// The last two axes exchanged, without a copy.
+  constexpr strided_view<T, Rank> transpose() const noexcept requires(Rank >= 2) {
+    return strided().transpose();
   }
 
   /// The same elements under another shape of the same count; throws shape_error otherwise.
@@ -142,7 +144,7 @@ class tensor_view {
                         " elements but shape " + to_string(extents) + " has " +
                         std::to_string(element_count(extents)));
     }
-    return {data_, extents};
+    return {data_, extents, where_};
   }
 
  private:
@@ -154,10 +156,13 @@ class tensor_view {
 
   T* data_ = nullptr;
   shape_type extents_{};
+  place where_{};
 };
 
-/// A dense, row-major array of Rank axes in host memory, zero-initialised and aligned to tensor_alignment.
-/// Copying copies the elements; moving leaves the source empty.
+/// A dense, row-major array of Rank axes that owns its elements, aligned to tensor_alignment: in host memory
+/// and zero-initialised, or from a memory of the caller's choice and not initialised. Moving leaves the
+/// source empty. Copying copies the elements into host memory; those of a GPU move with an executor
+/// (transfer.hpp), and copying such a tensor throws invalid_argument.
 ///
 /// Thread safety: distinct objects safe; shared objects safe for reading.
 template <class T, int Rank>
@@ -180,6 +185,10 @@ class tensor {
     std::fill_n(data_.get(), size(), T{});
   }
 
+  /// Elements of that memory, not initialised; throws as the constructor above and as memory::allocate().
+  tensor(const shape_type& extents, std::shared_ptr<memory> source)
+      : data_(allocate(extents, std::move(source))), extents_(extents) {}
+
   /// A tensor with these elements, row-major; throws shape_error unless there are element_count(extents).
   tensor(const shape_type& extents, std::span<const T> elements)
       : data_(allocate(extents)), extents_(extents) {
@@ -191,7 +200,10 @@ class tensor {
   }
 
   /// A copy of what the view shows.
-  explicit tensor(tensor_view<const T, Rank> source) : tensor(source.extents(), source.elements()) {}
+  explicit tensor(tensor_view<const T, Rank> source) : tensor(source.extents(), on_host(source).elements()) {}
+
+  /// A dense copy of what the view shows.
+  explicit tensor(strided_view<const T, Rank> source);
 
   /// Copies the elements.
   tensor(const tensor& other) : tensor(other.view()) {}
@@ -207,13 +219,20 @@ class tensor {
   ~tensor() = default;
 
   /// Borrowed access to all elements, valid while this tensor is neither moved from, assigned nor destroyed.
-  tensor_view<T, Rank> view() noexcept { return {data_.get(), extents_}; }
+  tensor_view<T, Rank> view() noexcept { return {data_.get(), extents_, where()}; }
   /// Borrowed read-only access.
-  tensor_view<const T, Rank> view() const noexcept { return {data_.get(), extents_}; }
+  tensor_view<const T, Rank> view() const noexcept { return {data_.get(), extents_, where()}; }
   /// The same, as an implicit conversion where a view is expected.
   operator tensor_view<T, Rank>() noexcept { return view(); }
   /// Read-only access as an implicit conversion.
   operator tensor_view<const T, Rank>() const noexcept { return view(); }
+  /// The same where a strided view is expected.
+  operator strided_view<T, Rank>() noexcept { return view(); }
+  /// Read-only access where a strided view is expected.
+  operator strided_view<const T, Rank>() const noexcept { return view(); }
+
+  /// Whose memory the elements lie in.
+  place where() const noexcept { return data_.get_deleter().where(); }
 
   /// The first element; null only if nothing was ever allocated.
   T* data() noexcept { return data_.get(); }
@@ -263,42 +282,80 @@ class tensor {
   tensor_view<const T, Rank> slice(std::int64_t first, std::int64_t last) const {
     return view().slice(first, last);
   }
+  /// Entries [first, last) of an axis, every step-th of them; throws as strided_view::slice().
+  strided_view<T, Rank> slice(int axis, std::int64_t first, std::int64_t last, std::int64_t step = 1) {
+    return view().slice(axis, first, last, step);
+  }
+  /// The same, read-only.
+  strided_view<const T, Rank> slice(int axis, std::int64_t first, std::int64_t last,
+                                    std::int64_t step = 1) const {
+    return view().slice(axis, first, last, step);
+  }
+  /// The last two axes exchanged, a view.
+  strided_view<T, Rank> transpose() noexcept requires(Rank >= 2) { return view().transpose(); }
+  /// The last two axes exchanged, a read-only view.
+  strided_view<const T, Rank> transpose() const noexcept requires(Rank >= 2) { return view().transpose(); }
 
  private:
   struct release {
+    std::shared_ptr<memory> source;  // null for the host's heap
+    std::size_t bytes = 0;
+
+    place where() const noexcept { return source == nullptr ? place{} : source->where(); }
     void operator()(T* data) const noexcept {
+      if (source != nullptr) return source->deallocate(data, bytes);
       ::operator delete (static_cast<void*>(data), std::align_val_t{tensor_alignment});
     }
   };
   using storage = std::unique_ptr<T[], release>;
 
-  static storage allocate(const shape_type& extents) {
+  static tensor_view<const T, Rank> on_host(tensor_view<const T, Rank> source) {
+    detail::require_host("tensor", source.where());
+    return source;
+  }
+
+  static storage allocate(const shape_type& extents, std::shared_ptr<memory> source = nullptr) {
     std::int64_t bytes = static_cast<std::int64_t>(sizeof(T));
     bool nothing = false;
     for (const std::int64_t extent : extents) {
       if (extent < 0) throw shape_error("tensor: negative extent in shape " + to_string(extents));
       nothing = nothing || extent == 0;
     }
-    if (nothing) return nullptr;
+    if (nothing) return storage(nullptr, release{std::move(source), 0});
     for (const std::int64_t extent : extents) {
       if (bytes > std::numeric_limits<std::int64_t>::max() / extent) {
         throw shape_error("tensor: shape " + to_string(extents) + " has more bytes than memory can address");
       }
       bytes *= extent;
     }
-    return storage(static_cast<T*>(
-        ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{tensor_alignment})));
+    const auto size = static_cast<std::size_t>(bytes);
+    void* data = source != nullptr ? source->allocate(size)
+                                   : ::operator new (size, std::align_val_t{tensor_alignment});
+    return storage(static_cast<T*>(data), release{std::move(source), size});
   }
 
   storage data_;
   shape_type extents_{};
 };
 
-/// Copies all elements; throws shape_error unless both shapes are equal.
+/// Copies all elements within host memory; throws shape_error unless both shapes are equal, and
+/// invalid_argument for a GPU's memory. The two must not overlap.
 template <class T, int Rank>
-void copy(tensor_view<const T, Rank> source, tensor_view<T, Rank> target) {
+void copy(strided_view<const T, Rank> source, strided_view<T, Rank> target) {
   require_same_shape("copy", "the source", source.extents(), "the target", target.extents());
-  std::copy_n(source.data(), source.size(), target.data());
+  detail::require_host("copy", source.where());
+  detail::require_host("copy", target.where());
+  if (source.is_dense() && target.is_dense()) {
+    std::copy_n(source.data(), source.size(), target.data());
+  } else {
+    detail::copy_strided(source.data(), source.strides().data(), target.data(), target.strides().data(),
+                         source.extents().data(), Rank);
+  }
+}
+
+template <class T, int Rank>
+tensor<T, Rank>::tensor(strided_view<const T, Rank> source) : tensor(source.extents()) {
+  copy<T, Rank>(source, strided_view<T, Rank>(view()));
 }
 
 }  // namespace weft
