@@ -25,12 +25,14 @@ if(NOT WEFT_CUDA STREQUAL "OFF")
   endif()
 endif()
 
-# weft_add_cuda_kernels(<layer>): the CUDA half of a layer, src/<layer>/cuda/*.cu.
+# weft_add_cuda_kernels(<layer>): the CUDA half of a layer, src/<layer>/cuda/*.cu and the *.cpp beside them, which
+# call CUDA but hold no code for the GPU: Asio's coroutines are not for nvcc.
 function(weft_add_cuda_kernels layer)
   if(NOT WEFT_HAS_CUDA)
     return()
   endif()
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${layer}/cuda/*.cu")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${layer}/cuda/*.cu"
+       "${PROJECT_SOURCE_DIR}/src/${layer}/cuda/*.cpp")
   if(NOT sources)
     return()
   endif()

@@ -2,12 +2,17 @@
 
 // Floor 4: tensors, executors and the kernels that run on them.
 
+#include <weft/compute/any_executor.hpp>
 #include <weft/compute/cpu_context.hpp>
 #include <weft/compute/cpu_executor.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/cuda_device.hpp>
+#include <weft/compute/cuda_executor.hpp>
 #include <weft/compute/dtype.hpp>
+#include <weft/compute/executor.hpp>
 #include <weft/compute/float16.hpp>
 #include <weft/compute/isa.hpp>
+#include <weft/compute/kernel_call.hpp>
 #include <weft/compute/kernels/adam.hpp>
 #include <weft/compute/kernels/linear_backward.hpp>
 #include <weft/compute/kernels/linear_forward.hpp>
@@ -20,3 +25,4 @@
 #include <weft/compute/safetensors.hpp>
 #include <weft/compute/strided_view.hpp>
 #include <weft/compute/tensor.hpp>
+#include <weft/compute/transfer.hpp>

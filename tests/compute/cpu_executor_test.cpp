@@ -1,7 +1,10 @@
 #include <weft/compute/cpu_executor.hpp>
 
+#include <weft/async/event.hpp>
 #include <weft/async/run.hpp>
+#include <weft/async/task_group.hpp>
 #include <weft/compute/kernels/linear_forward.hpp>
+#include <weft/observe/trace.hpp>
 
 #include "every_context.hpp"
 #include "random_tensor.hpp"
@@ -10,8 +13,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <iterator>
 #include <latch>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -76,22 +84,137 @@ TEST(cpu_executor, runs_kernels_in_order_one_at_a_time) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
 
-TEST(cpu_executor, stays_usable_after_a_kernel_that_throws) {
-  cpu_executor executor({.threads = 2});
+struct fails_at {
+  int index;
+  void operator()(const cpu_context& context, weft::tensor_view<const float, 2>) const {
+    context.parallel_for(10, [this](std::int64_t at) {
+      if (at == index) throw std::runtime_error("nine");
+    });
+  }
+};
+
+TEST(cpu_executor, names_a_kernel_that_throws_and_stays_usable) {
+  cpu_executor executor({.threads = 2, .name = "here"});
+  const tensor<float, 2> values({2, 3});
   weft::run([&]() -> task<void> {
-    bool thrown = false;
+    std::string reason;
+    std::string inner;
     try {
-      co_await executor.run([](const cpu_context& context) {
-        context.parallel_for(10, [](std::int64_t index) {
-          if (index == 9) throw std::runtime_error("nine");
-        });
-      });
-    } catch (const std::runtime_error& error) {
-      thrown = std::string(error.what()) == "nine";
+      co_await executor.run(fails_at{9}, values.view());
+    } catch (const weft::kernel_error& error) {
+      reason = error.what();
+      try {
+        std::rethrow_if_nested(error);
+      } catch (const std::runtime_error& cause) {
+        inner = cause.what();
+      }
     }
-    EXPECT_TRUE(thrown);
+    EXPECT_TRUE(reason.ends_with("fails_at(float32 [2, 3]) on here, cpu: nine")) << reason;
+    EXPECT_EQ(inner, "nine");
     EXPECT_EQ(co_await executor.run([](const cpu_context&) { return 1; }), 1);
   }());
+}
+
+TEST(cpu_executor, keeps_the_type_of_a_shape_error) {
+  cpu_executor executor({.threads = 1});
+  const tensor<float, 2> input({2, 3});
+  const tensor<float, 1> bias({5});
+  tensor<float, 2> output({2, 5});
+  EXPECT_EQ(
+      message_of<weft::shape_error>([&] {
+        executor.submit(weft::linear_forward{}, input.view(), output.view(), bias.view(), output.view())
+            .get();
+      }),
+      "linear_forward(float32 [2, 3], float32 [2, 5], float32 [5], float32 [2, 5]) on cpu: linear_forward: "
+      "input has shape [2, 3] but weight has shape [2, 5]: input's columns must be weight's rows");
+  EXPECT_THROW(executor.submit([](const cpu_context&) { throw 7; }).get(), weft::kernel_error);
+}
+
+TEST(cpu_executor, waits_for_a_cancelled_kernel_that_runs_and_reports_it) {
+  cpu_executor executor({.threads = 2});
+  std::latch begun(1);
+  std::latch gate(1);
+  bool finished = false;
+  auto call = executor.submit([&](const cpu_context&) {
+    begun.count_down();
+    gate.wait();
+    finished = true;
+  });
+  begun.wait();
+  EXPECT_FALSE(call.cancel());
+  gate.count_down();
+  call.get();
+  EXPECT_TRUE(finished);
+
+  std::latch again(1);
+  std::latch second_gate(1);
+  bool reported = false;
+  std::atomic<bool> done{false};
+  weft::run([&]() -> task<void> {
+    auto kernel = [&](const cpu_context&) {
+      again.count_down();
+      second_gate.wait();
+      done = true;
+    };
+    auto awaiting = [&]() -> task<void> {
+      try {
+        co_await executor.run(kernel);
+      } catch (const weft::cancelled&) {
+        reported = done.load();
+      }
+    };
+    weft::event never;
+    auto opening = [&]() -> task<void> {
+      try {
+        co_await never.wait();
+      } catch (const weft::cancelled&) {
+        second_gate.count_down();  // the other child has been told too by now
+      }
+    };
+    auto body = [&](weft::task_group& group) -> task<void> {
+      group.spawn(awaiting());
+      group.spawn(opening());
+      again.wait();
+      group.cancel();
+      co_return;
+    };
+    co_await weft::with_task_group(body);
+  }());
+  EXPECT_TRUE(reported);
+}
+
+TEST(cpu_executor, keeps_order_though_a_pool_thread_waits) {
+  cpu_executor executor({.threads = 2});
+  weft::thread_pool pool(1);
+  std::latch gate(1);
+  std::vector<int> order;
+  auto first = executor.submit([&](const cpu_context&) {
+    gate.wait();
+    order.push_back(1);
+  });
+  auto waiting = pool.submit([&] {
+    auto second = executor.submit([&](const cpu_context&) { order.push_back(2); });
+    gate.count_down();
+    second.get();
+  });
+  waiting.get();
+  first.get();
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
+}
+
+TEST(cpu_executor, traces_each_kernel) {
+  const std::string path = testing::TempDir() + "weft_cpu_executor_trace.json";
+  weft::trace::start(path);
+  {
+    cpu_executor executor({.threads = 1});
+    tensor<float, 1> values({4});
+    executor.submit(add_to_each{1.0F}, values.view()).get();
+  }
+  weft::trace::stop();
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(text.find("add_to_each\""), std::string::npos);
+  std::remove(path.c_str());
 }
 
 TEST(cpu_executor, drops_a_cancelled_kernel_that_has_not_begun) {

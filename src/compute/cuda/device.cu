@@ -1,4 +1,4 @@
-#include <cuda_runtime_api.h>
+#include <compute/cuda/check.hpp>
 
 #include <cstdint>                       // for std::int64_t
 #include <utility>                       // for std::move
@@ -8,15 +8,9 @@
 namespace weft {
 namespace {
 
-void check(cudaError_t status, const char* call) {
-  if (status == cudaSuccess) return;
-  static_cast<void>(cudaGetLastError());  // an error that is reported here must not surface at a later call
-  throw cuda_error(call, status, cudaGetErrorString(status));
-}
-
 int attribute(cudaDeviceAttr name, int device) {
   int value = 0;
-  check(cudaDeviceGetAttribute(&value, name, device), "cudaDeviceGetAttribute");
+  detail::check_cuda(cudaDeviceGetAttribute(&value, name, device), "cudaDeviceGetAttribute");
   return value;
 }
 
@@ -32,10 +26,10 @@ int device_count() {
   if (status == cudaErrorInsufficientDriver) {
     static_cast<void>(cudaGetLastError());
     int version = 0;
-    check(cudaDriverGetVersion(&version), "cudaDriverGetVersion");
+    detail::check_cuda(cudaDriverGetVersion(&version), "cudaDriverGetVersion");
     if (version == 0) return 0;
   }
-  check(status, "cudaGetDeviceCount");
+  detail::check_cuda(status, "cudaGetDeviceCount");
   return count;
 }
 
@@ -46,7 +40,7 @@ std::vector<cuda_device> cuda_devices() {
   std::vector<cuda_device> devices;
   for (int index = 0; index < count; ++index) {
     cudaDeviceProp properties{};
-    check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
+    detail::check_cuda(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
     cuda_device device;
     device.index = index;
     device.name = properties.name;
