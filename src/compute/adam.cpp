@@ -1,4 +1,5 @@
 #include <compute/adam_coefficients.hpp>
+#include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/adam.hpp>
 
@@ -32,6 +33,8 @@ const adam_options& require_valid(const adam_options& options) {
   require_range("beta2", options.beta2, options.beta2 >= 0.0 && options.beta2 < 1.0, "in [0, 1)");
   require_range("epsilon", options.epsilon, std::isfinite(options.epsilon) && options.epsilon >= 0.0,
                 "finite and at least 0");
+  require_range("weight_decay", options.weight_decay,
+                std::isfinite(options.weight_decay) && options.weight_decay >= 0.0, "finite and at least 0");
   return options;
 }
 
@@ -42,6 +45,7 @@ adam_coefficients coefficients_of(const adam_options& options, std::int64_t step
   if (step < 1) throw invalid_argument("adam: step is " + std::to_string(step) + ": the first step is 1");
   const double t = static_cast<double>(step);
   return {
+      .decay = static_cast<float>(1.0 - options.learning_rate * options.weight_decay),
       .beta1 = static_cast<float>(options.beta1),
       .one_minus_beta1 = static_cast<float>(1.0 - options.beta1),
       .beta2 = static_cast<float>(options.beta2),
@@ -53,15 +57,38 @@ adam_coefficients coefficients_of(const adam_options& options, std::int64_t step
 
 }  // namespace detail
 
-void adam_step::operator()(const cpu_context& context, std::span<const adam_parameter> parameters) const {
-  std::int64_t parts = 0;
+namespace {
+
+void check_shapes(std::span<const adam_parameter> parameters) {
   for (const adam_parameter& array : parameters) {
     const shape<1>& extents = array.parameter.extents();
     require_same_shape("adam_step", "parameter", extents, "gradient", array.gradient.extents());
     require_same_shape("adam_step", "parameter", extents, "first_moment", array.first_moment.extents());
     require_same_shape("adam_step", "parameter", extents, "second_moment", array.second_moment.extents());
-    parts += parts_of(array);
   }
+}
+
+}  // namespace
+
+void adam_step::operator()(const cuda_context& context, std::span<const adam_parameter> parameters) const {
+  check_shapes(parameters);
+  const detail::adam_coefficients coefficients = detail::coefficients_of(options, step);
+  for (const adam_parameter& array : parameters) {
+    if (array.parameter.empty()) continue;
+    context.kernels().adam(context.stream(),
+                           {.parameter = array.parameter.data(),
+                            .first = array.first_moment.data(),
+                            .second = array.second_moment.data(),
+                            .gradient = array.gradient.data(),
+                            .coefficients = &coefficients},
+                           array.parameter.size());
+  }
+}
+
+void adam_step::operator()(const cpu_context& context, std::span<const adam_parameter> parameters) const {
+  check_shapes(parameters);
+  std::int64_t parts = 0;
+  for (const adam_parameter& array : parameters) parts += parts_of(array);
   const detail::adam_coefficients coefficients = detail::coefficients_of(options, step);
   const auto kernel = detail::kernels_of(context.level()).adam;
   // Parts are numbered through all arrays, so that one pass over the threads is enough.

@@ -22,11 +22,15 @@ enum class tile_order {
 /// operations_per_tile. It depends on shapes only.
 class tile_grid {
  public:
-  tile_grid(std::int64_t rows, std::int64_t columns, std::int64_t depth, tile_order order) noexcept
+  /// @param least_rows tiles of a deep product have at least so many rows, if there are, so that what a tile
+  /// packs is used often enough
+  tile_grid(std::int64_t rows, std::int64_t columns, std::int64_t depth, tile_order order,
+            std::int64_t least_rows = 1) noexcept
       : rows_(rows), columns_(columns), order_(order) {
     if (rows == 0 || columns == 0) return;
     const std::int64_t operations = 2 * rows * std::max<std::int64_t>(depth, 1) * tile_columns;
-    down_ = std::clamp<std::int64_t>((operations + operations_per_tile / 2) / operations_per_tile, 1, rows);
+    down_ = std::clamp<std::int64_t>((operations + operations_per_tile / 2) / operations_per_tile, 1,
+                                     std::max<std::int64_t>(1, rows / least_rows));
     across_ = (columns + tile_columns - 1) / tile_columns;
   }
 

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <cstdint>  // for std::int64_t, std::int32_t, std::uint8_t
+#include <weft/compute/operations.hpp>
+
+#include <cstdint>  // for std::int64_t, std::int32_t, std::uint8_t, std::uint32_t
 
 // What src/compute/isa/ is compiled to, once per instruction set. Only plain types cross this line: a
 // template or inline function of the standard library that both sides instantiated could be merged by the
@@ -75,6 +77,7 @@ struct normalize_arguments {
 
 /// The numbers one Adam step needs (Kingma and Ba, 2015), bias correction included.
 struct adam_coefficients {
+  float decay;  // of the parameter itself: 1 - learning rate * weight decay
   float beta1, one_minus_beta1;
   float beta2, one_minus_beta2;
   float step_size;                    // learning rate / (1 - beta1^t)
@@ -89,6 +92,103 @@ struct adam_arguments {
   const adam_coefficients* coefficients;
 };
 
+/// output = after(left * right + bias), or output + left * right; a bias that is null is 0.
+struct product_arguments {
+  const float* left;  // element (row, depth) at row * left_row + depth * left_depth, one of which is 1
+  std::int64_t left_row, left_depth;
+  matrix<const float> right;  // [depth, columns], or its transpose
+  bool right_transposed;
+  const float* bias;  // [columns]
+  matrix<float> output;
+  std::int64_t depth;
+  activation after;
+  bool accumulate;
+};
+
+/// The element types of arithmetic.
+enum class number { float32, float64, int32, int64 };
+
+/// output[i] = left[i * left_step] op right[i * right_step]
+struct binary_arguments {
+  binary_operation operation;
+  number type;
+  const void *left, *right;
+  std::int64_t left_step, right_step;
+  void* output;
+  std::int64_t count;
+};
+
+/// A part of a reduction: the sum or the maximum, in the type that fits, and where the maximum is.
+struct partial {
+  double real;
+  std::int64_t integer;
+  std::int64_t index;
+};
+
+/// Softmax of rows, or its logarithm.
+struct softmax_arguments {
+  matrix<const float> input;
+  matrix<float> output;
+  std::int64_t columns;
+  bool logarithm;
+};
+
+/// Softmax's gradient: input = output * (gradient - sum(gradient * output)), a row at a time.
+struct softmax_backward_arguments {
+  matrix<const float> output, output_gradient;
+  matrix<float> input_gradient;
+  std::int64_t columns;
+};
+
+/// Layer normalisation of rows.
+struct layer_norm_arguments {
+  matrix<const float> input;
+  const float *scale, *shift;  // [columns]
+  matrix<float> output;
+  float *mean, *inverse_deviation;  // [rows]
+  std::int64_t columns;
+  float epsilon;
+};
+
+/// Its gradient by the input.
+struct layer_norm_backward_arguments {
+  matrix<const float> input, output_gradient;
+  const float *scale, *mean, *inverse_deviation;
+  matrix<float> input_gradient;
+  std::int64_t columns;
+};
+
+/// One step of gradient descent over arrays; velocity is null without momentum.
+struct sgd_arguments {
+  float *parameter, *velocity;
+  const float* gradient;
+  float learning_rate, momentum, decay;
+  bool nesterov;
+};
+
+/// Images [height, width, channels] of bytes to planes of floats.
+struct normalize_image_arguments {
+  const std::uint8_t* pixels;
+  float* output;
+  std::int64_t pixel_count, channels;  // of one image
+  const float *scale, *shift;          // [channels]
+};
+
+/// A window that moves over planes.
+struct window {
+  std::int64_t height, width;          // of a plane
+  std::int64_t out_height, out_width;  // of the plane of results
+  std::int64_t kernel_height, kernel_width, stride, padding;
+};
+
+/// Philox 4x32-10: element i is made of word i % 4 of block i / 4.
+struct random_arguments {
+  std::uint32_t seed[2], stream[2];
+  float* output;
+  bool normal;
+  float scale, shift;
+};
+
 /// The kernels of one instruction set. `scratch` is the calling thread's own memory, of at least the number
 /// of floats that the *_scratch functions below give.
 struct kernel_table {
@@ -98,6 +198,24 @@ struct kernel_table {
   void (*cross_entropy)(const cross_entropy_arguments&, std::int64_t row_begin, std::int64_t row_end);
   void (*normalize)(const normalize_arguments&, std::int64_t row_begin, std::int64_t row_end);
   void (*adam)(const adam_arguments&, std::int64_t begin, std::int64_t end);
+  void (*product)(const product_arguments&, const tile&, float* scratch);
+  void (*binary)(const binary_arguments&);
+  void (*unary)(unary_operation, const float* input, float* output, std::int64_t count);
+  void (*reduce_row)(reduction, number, const void* row, std::int64_t count, partial&);
+  void (*reduce_columns)(reduction, number, const void* first, std::int64_t count, std::int64_t stride,
+                         std::int64_t width, partial*);
+  double (*sum_of_squares)(const float* values, std::int64_t count);
+  void (*softmax)(const softmax_arguments&, std::int64_t row_begin, std::int64_t row_end);
+  void (*softmax_backward)(const softmax_backward_arguments&, std::int64_t row_begin, std::int64_t row_end);
+  void (*layer_norm)(const layer_norm_arguments&, std::int64_t row_begin, std::int64_t row_end);
+  void (*layer_norm_backward)(const layer_norm_backward_arguments&, std::int64_t row_begin,
+                              std::int64_t row_end);
+  void (*sgd)(const sgd_arguments&, std::int64_t begin, std::int64_t end);
+  void (*normalize_image)(const normalize_image_arguments&, std::int64_t image_begin, std::int64_t image_end);
+  void (*max_pool)(const window&, const float* plane, float* output, std::int32_t* where);
+  void (*average_pool)(const window&, const float* plane, float* output);
+  void (*random)(const random_arguments&, std::int64_t block_begin, std::int64_t block_end,
+                 std::int64_t count);
 };
 
 namespace v2 {

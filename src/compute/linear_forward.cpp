@@ -17,6 +17,21 @@ void linear_forward::operator()(const cpu_context& context, tensor_view<const fl
   require_same_shape("linear_forward", "bias", bias.extents(), "one row of the output", shape<1>{outputs});
   require_same_shape("linear_forward", "output", output.extents(), "input * weight",
                      shape<2>{batch, outputs});
+  if (after == activation::gelu) {
+    const detail::product_arguments arguments{.left = input.data(),
+                                              .left_row = inputs,
+                                              .left_depth = 1,
+                                              .right = {weight.data(), outputs},
+                                              .right_transposed = false,
+                                              .bias = bias.data(),
+                                              .output = {output.data(), outputs},
+                                              .depth = inputs,
+                                              .after = after,
+                                              .accumulate = false};
+    detail::run_tiles(context, detail::kernels_of(context.level()).product, arguments, batch, outputs, inputs,
+                      detail::tile_order::down_columns);
+    return;
+  }
   const detail::linear_forward_arguments arguments{.input = {input.data(), inputs},
                                                    .weight = {weight.data(), outputs},
                                                    .bias = bias.data(),

@@ -1,3 +1,4 @@
+#include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/softmax_cross_entropy.hpp>
 
@@ -51,6 +52,34 @@ double softmax_cross_entropy::operator()(const cpu_context& context, tensor_view
                                          tensor_view<const std::int32_t, 1> labels,
                                          tensor_view<float, 1> losses) const {
   return run(context, logits, labels, losses, nullptr);
+}
+
+double softmax_cross_entropy::operator()(const cuda_context& context, tensor_view<const float, 2> logits,
+                                         tensor_view<const std::int32_t, 1> labels,
+                                         tensor_view<float, 1> losses, tensor_view<float, 2> gradient) const {
+  const std::int64_t batch = logits.extent(0);
+  const std::int64_t classes = logits.extent(1);
+  require_same_shape("softmax_cross_entropy", "gradient", gradient.extents(), "logits", logits.extents());
+  require_same_shape("softmax_cross_entropy", "labels", labels.extents(), "one column of the logits",
+                     shape<1>{batch});
+  require_same_shape("softmax_cross_entropy", "losses", losses.extents(), "one column of the logits",
+                     shape<1>{batch});
+  if (batch == 0) return 0.0;
+  context.kernels().cross_entropy(context.stream(),
+                                  {.logits = {logits.data(), classes},
+                                   .labels = labels.data(),
+                                   .losses = losses.data(),
+                                   .gradient = {gradient.data(), classes},
+                                   .classes = classes,
+                                   .scale = static_cast<float>(1.0 / static_cast<double>(batch))},
+                                  batch);
+  void* mean = context.scratch(sizeof(float));
+  context.kernels().reduce(context.stream(), detail::reduction::sum, detail::number::float32, true,
+                           losses.data(), mean, 1, batch, 1);
+  float result = 0.0F;
+  context.copy(&result, mean, sizeof result);
+  context.synchronize();
+  return static_cast<double>(result);
 }
 
 }  // namespace weft

@@ -50,6 +50,20 @@ TEST(adam_step, agrees_with_double_precision) {
   });
 }
 
+TEST(adam_step, takes_a_part_of_the_parameter_away_with_weight_decay) {
+  on_every_context([](const weft::cpu_context& context) {
+    auto parameter = random_tensor<1>({50}, 1);
+    const tensor<float, 1> before = parameter;
+    const tensor<float, 1> gradient({50});
+    tensor<float, 1> first({50});
+    tensor<float, 1> second({50});
+    const adam_parameter array{parameter, gradient, first, second};
+    adam_step{.options = {.learning_rate = 0.1, .weight_decay = 0.5}}(context, {&array, 1});
+    for (std::int64_t i = 0; i < 50; ++i) EXPECT_FLOAT_EQ(parameter(i), before(i) * 0.95F);
+  });
+  EXPECT_THROW(weft::require_valid(adam_options{.weight_decay = -0.1}), weft::invalid_argument);
+}
+
 TEST(adam_step, leaves_a_parameter_without_a_gradient) {
   on_every_context([](const weft::cpu_context& context) {
     auto parameter = random_tensor<1>({50}, 1);
@@ -129,12 +143,12 @@ TEST(adam_step, names_what_is_out_of_range) {
             "adam_step: parameter has shape [3] but second_moment has shape [4]");
   EXPECT_EQ(message_of<weft::invalid_argument>([&] { adam_step{.step = 0}(context, {}); }),
             "adam: step is 0: the first step is 1");
-  EXPECT_EQ(message_of<weft::invalid_argument>([] { weft::require_valid({.beta1 = 1.0}); }),
+  EXPECT_EQ(message_of<weft::invalid_argument>([] { weft::require_valid(adam_options{.beta1 = 1.0}); }),
             "adam: beta1 is 1.000000: it must be in [0, 1)");
-  EXPECT_THROW(weft::require_valid({.learning_rate = -1.0}), weft::invalid_argument);
-  EXPECT_THROW(weft::require_valid({.learning_rate = std::nan("")}), weft::invalid_argument);
-  EXPECT_THROW(weft::require_valid({.beta2 = -0.1}), weft::invalid_argument);
-  EXPECT_THROW(weft::require_valid({.epsilon = -1e-8}), weft::invalid_argument);
+  EXPECT_THROW(weft::require_valid(adam_options{.learning_rate = -1.0}), weft::invalid_argument);
+  EXPECT_THROW(weft::require_valid(adam_options{.learning_rate = std::nan("")}), weft::invalid_argument);
+  EXPECT_THROW(weft::require_valid(adam_options{.beta2 = -0.1}), weft::invalid_argument);
+  EXPECT_THROW(weft::require_valid(adam_options{.epsilon = -1e-8}), weft::invalid_argument);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ inline __attribute__((always_inline)) void adam_update(vec& parameter, vec& firs
   first = first * c.beta1 + gradient * c.one_minus_beta1;
   second = second * c.beta2 + gradient * gradient * c.one_minus_beta2;
   const vec denominator = root(second) * c.inverse_root_of_correction2 + c.epsilon;
-  parameter = parameter - (first * c.step_size) / denominator;
+  parameter = parameter * c.decay - (first * c.step_size) / denominator;
 }
 
 }  // namespace

@@ -1,9 +1,32 @@
+#include <compute/isa/arithmetic.hpp>
 #include <compute/isa/elementwise.hpp>
 #include <compute/isa/linear.hpp>
+#include <compute/isa/product.hpp>
+#include <compute/isa/rows.hpp>
 
 namespace weft::detail::WEFT_ISA {
 
 extern const kernel_table kernels;
-const kernel_table kernels{linear_forward, weight_gradient, input_gradient, cross_entropy, normalize, adam};
+const kernel_table kernels{.linear_forward = linear_forward,
+                           .weight_gradient = weight_gradient,
+                           .input_gradient = input_gradient,
+                           .cross_entropy = cross_entropy,
+                           .normalize = normalize,
+                           .adam = adam,
+                           .product = product,
+                           .binary = binary,
+                           .unary = unary,
+                           .reduce_row = reduce_row,
+                           .reduce_columns = reduce_columns,
+                           .sum_of_squares = sum_of_squares,
+                           .softmax = softmax,
+                           .softmax_backward = softmax_backward,
+                           .layer_norm = layer_norm,
+                           .layer_norm_backward = layer_norm_backward,
+                           .sgd = sgd,
+                           .normalize_image = normalize_image,
+                           .max_pool = max_pool,
+                           .average_pool = average_pool,
+                           .random = random};
 
 }  // namespace weft::detail::WEFT_ISA

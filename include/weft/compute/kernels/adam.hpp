@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 #include <cstdint>  // for std::int64_t
@@ -19,6 +20,9 @@ struct adam_options {
   double beta2 = 0.999;
   /// Added to the root of the corrected second moment; at least 0.
   double epsilon = 1e-8;
+  /// How much of a parameter each step takes away, times the learning rate: AdamW (Loshchilov and Hutter,
+  /// "Decoupled weight decay regularization", 2019); at least 0.
+  double weight_decay = 0.0;
 
   friend bool operator==(const adam_options&, const adam_options&) = default;
 };
@@ -42,10 +46,11 @@ struct adam_parameter {
 /// number,
 ///
 ///     m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
-///     p = p - learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+///     p = p - learning_rate * weight_decay * p
+///           - learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 ///
-/// which is what PyTorch's torch.optim.Adam computes. Numbers below 2^-126 count as 0, so that moments that
-/// decay do not become slow to compute with.
+/// which is what PyTorch's torch.optim.AdamW computes, and torch.optim.Adam without decay. Numbers below
+/// 2^-126 count as 0, so that moments that decay do not become slow to compute with.
 ///
 /// Thread safety: safe; the views' elements must not be used by others while it runs.
 struct adam_step {
@@ -59,6 +64,8 @@ struct adam_step {
   /// Throws shape_error, naming both shapes, unless the four of each array are equal; invalid_argument if an
   /// option or the step is out of range. Nothing has changed then.
   void operator()(const cpu_context& context, std::span<const adam_parameter> parameters) const;
+  /// The same on a GPU, a launch an array.
+  void operator()(const cuda_context& context, std::span<const adam_parameter> parameters) const;
 };
 
 }  // namespace weft

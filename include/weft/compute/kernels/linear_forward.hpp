@@ -1,15 +1,10 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/operations.hpp>
 #include <weft/compute/tensor.hpp>
 
 namespace weft {
-
-/// What is applied to a layer's output, element by element.
-enum class activation {
-  none,  ///< y
-  relu   ///< max(0, y); not a number stays so
-};
 
 /// Kernel: output = after(input * weight + bias), in one pass over the output.
 ///

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 #include <cstdint>  // for std::int32_t
@@ -32,6 +33,12 @@ struct softmax_cross_entropy {
   /// @param losses [batch], overwritten with each row's loss
   double operator()(const cpu_context& context, tensor_view<const float, 2> logits,
                     tensor_view<const std::int32_t, 1> labels, tensor_view<float, 1> losses) const;
+
+  /// The same with the gradient on a GPU; waits for the mean. Labels are not checked on their way: one that
+  /// is out of range gives a loss that is not a number.
+  double operator()(const cuda_context& context, tensor_view<const float, 2> logits,
+                    tensor_view<const std::int32_t, 1> labels, tensor_view<float, 1> losses,
+                    tensor_view<float, 2> gradient) const;
 };
 
 }  // namespace weft

@@ -1,0 +1,28 @@
+#include <compute/dispatch.hpp>
+#include <weft/compute/kernels/gather_rows.hpp>
+
+#include <cstring>  // for std::memcpy
+#include <string>   // for std::to_string
+
+namespace weft::detail {
+
+void gather(const cpu_context& context, const std::byte* source, std::int64_t source_rows,
+            std::int64_t row_bytes, tensor_view<const std::int64_t, 1> rows, std::byte* output) {
+  for (const std::int64_t row : rows) {
+    if (row < 0 || row >= source_rows) {
+      throw invalid_argument("gather_rows: row " + std::to_string(row) + " is outside the source's " +
+                             std::to_string(source_rows) + " rows");
+    }
+  }
+  if (row_bytes == 0) return;
+  constexpr std::int64_t bytes_per_part = 65536;
+  run_parts(context, rows.size(), std::max<std::int64_t>(1, bytes_per_part / row_bytes),
+            [&](std::int64_t begin, std::int64_t end) {
+              for (std::int64_t index = begin; index < end; ++index) {
+                std::memcpy(output + index * row_bytes, source + rows(index) * row_bytes,
+                            static_cast<std::size_t>(row_bytes));
+              }
+            });
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <compute/kernel_table.hpp>
+
+namespace weft::detail::WEFT_ISA {
+
+void product(const product_arguments& arguments, const tile& area, float* scratch);
+
+}  // namespace weft::detail::WEFT_ISA

@@ -1,0 +1,113 @@
+#include <compute/cuda_kernel_table.hpp>
+#include <compute/dispatch.hpp>
+#include <weft/compute/kernels/layer_norm.hpp>
+
+#include <cmath>   // for std::isfinite
+#include <string>  // for std::to_string
+
+namespace weft {
+namespace {
+
+constexpr std::int64_t elements_per_part = 8192;
+
+void check(const layer_norm& kernel, const shape<2>& input, const shape<1>& scale, const shape<1>& shift,
+           const shape<2>& output, const shape<1>& mean, const shape<1>& inverse_deviation) {
+  if (!std::isfinite(kernel.epsilon) || kernel.epsilon < 0.0) {
+    throw invalid_argument("layer_norm: epsilon is " + std::to_string(kernel.epsilon) +
+                           ": it must be finite and at least 0");
+  }
+  const shape<1> row{input[1]};
+  const shape<1> column{input[0]};
+  require_same_shape("layer_norm", "scale", scale, "one row of the input", row);
+  require_same_shape("layer_norm", "shift", shift, "one row of the input", row);
+  require_same_shape("layer_norm", "output", output, "input", input);
+  require_same_shape("layer_norm", "mean", mean, "one column of the input", column);
+  require_same_shape("layer_norm", "inverse_deviation", inverse_deviation, "one column of the input", column);
+}
+
+}  // namespace
+
+void layer_norm::operator()(const cpu_context& context, tensor_view<const float, 2> input,
+                            tensor_view<const float, 1> scale, tensor_view<const float, 1> shift,
+                            tensor_view<float, 2> output, tensor_view<float, 1> mean,
+                            tensor_view<float, 1> inverse_deviation) const {
+  check(*this, input.extents(), scale.extents(), shift.extents(), output.extents(), mean.extents(),
+        inverse_deviation.extents());
+  const std::int64_t columns = input.extent(1);
+  if (input.empty()) return;
+  const detail::layer_norm_arguments arguments{.input = {input.data(), columns},
+                                               .scale = scale.data(),
+                                               .shift = shift.data(),
+                                               .output = {output.data(), columns},
+                                               .mean = mean.data(),
+                                               .inverse_deviation = inverse_deviation.data(),
+                                               .columns = columns,
+                                               .epsilon = static_cast<float>(epsilon)};
+  const auto kernel = detail::kernels_of(context.level()).layer_norm;
+  detail::run_parts(context, input.extent(0), std::max<std::int64_t>(1, elements_per_part / columns),
+                    [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
+}
+
+void layer_norm::operator()(const cuda_context& context, tensor_view<const float, 2> input,
+                            tensor_view<const float, 1> scale, tensor_view<const float, 1> shift,
+                            tensor_view<float, 2> output, tensor_view<float, 1> mean,
+                            tensor_view<float, 1> inverse_deviation) const {
+  check(*this, input.extents(), scale.extents(), shift.extents(), output.extents(), mean.extents(),
+        inverse_deviation.extents());
+  if (input.empty()) return;
+  context.kernels().layer_norm(context.stream(), input.data(), scale.data(), shift.data(), output.data(),
+                               mean.data(), inverse_deviation.data(), input.extent(0), input.extent(1),
+                               static_cast<float>(epsilon));
+}
+
+void layer_norm_backward::operator()(const cpu_context& context, tensor_view<const float, 2> input,
+                                     tensor_view<const float, 1> scale, tensor_view<const float, 1> mean,
+                                     tensor_view<const float, 1> inverse_deviation,
+                                     tensor_view<const float, 2> output_gradient,
+                                     tensor_view<float, 2> input_gradient,
+                                     tensor_view<float, 1> scale_gradient,
+                                     tensor_view<float, 1> shift_gradient) const {
+  const shape<1> row{input.extent(1)};
+  const shape<1> column{input.extent(0)};
+  require_same_shape("layer_norm_backward", "scale", scale.extents(), "one row of the input", row);
+  require_same_shape("layer_norm_backward", "mean", mean.extents(), "one column of the input", column);
+  require_same_shape("layer_norm_backward", "inverse_deviation", inverse_deviation.extents(),
+                     "one column of the input", column);
+  require_same_shape("layer_norm_backward", "output_gradient", output_gradient.extents(), "input",
+                     input.extents());
+  require_same_shape("layer_norm_backward", "input_gradient", input_gradient.extents(), "input",
+                     input.extents());
+  require_same_shape("layer_norm_backward", "scale_gradient", scale_gradient.extents(),
+                     "one row of the input", row);
+  require_same_shape("layer_norm_backward", "shift_gradient", shift_gradient.extents(),
+                     "one row of the input", row);
+  const std::int64_t rows = input.extent(0);
+  const std::int64_t columns = input.extent(1);
+  if (columns == 0) return;
+  const detail::layer_norm_backward_arguments arguments{.input = {input.data(), columns},
+                                                        .output_gradient = {output_gradient.data(), columns},
+                                                        .scale = scale.data(),
+                                                        .mean = mean.data(),
+                                                        .inverse_deviation = inverse_deviation.data(),
+                                                        .input_gradient = {input_gradient.data(), columns},
+                                                        .columns = columns};
+  const auto kernel = detail::kernels_of(context.level()).layer_norm_backward;
+  detail::run_parts(context, rows, std::max<std::int64_t>(1, elements_per_part / columns),
+                    [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
+  // Columns are independent; each is summed down the rows.
+  constexpr std::int64_t columns_per_part = 64;
+  detail::run_parts(context, columns, columns_per_part, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t at = begin; at < end; ++at) scale_gradient(at) = shift_gradient(at) = 0.0F;
+    for (std::int64_t line = 0; line < rows; ++line) {
+      const float center = mean(line);
+      const float inverse = inverse_deviation(line);
+      for (std::int64_t at = begin; at < end; ++at) {
+        const float gradient = output_gradient(line, at);
+        scale_gradient(at) += gradient * ((input(line, at) - center) * inverse);
+        shift_gradient(at) += gradient;
+      }
+    }
+  });
+}
+
+}  // namespace weft
