@@ -1,0 +1,22 @@
+#include "product.hpp"
+
+#include <Eigen/Core>
+
+namespace {
+
+using matrix = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+
+void product(benchmark::State& state) {
+  Eigen::setNbThreads(1);
+  measure_product(state, [](product_case& numbers) {
+    const auto size = static_cast<Eigen::Index>(numbers.size());
+    matrix output(numbers.output.data(), size, size);
+    output.noalias() = matrix(numbers.left.data(), size, size) * matrix(numbers.right.data(), size, size);
+  });
+}
+
+BENCHMARK(product)->Name("product/eigen")->Apply(product_sizes);
+
+}  // namespace
+
+BENCHMARK_MAIN();

@@ -1,0 +1,117 @@
+"""PyTorch on one CPU thread: the cases of weft.cpp that it has."""
+
+import argparse
+import json
+import sys
+import time
+
+try:
+    import torch
+except ImportError:
+    print("PyTorch is not installed")
+    sys.exit(77)
+
+ROWS = COLUMNS = 1024
+LARGE = 1 << 24
+
+
+def product(size):
+    a = (torch.arange(size * size) * 7 % 5 - 2.0).reshape(size, size)
+    b = (torch.arange(size * size) * 3 % 7 - 3.0).reshape(size, size)
+    out = torch.empty(size, size)
+
+    def check():
+        assert torch.equal(out[0].double(), a[0].double() @ b.double())
+
+    return lambda: torch.mm(a, b, out=out), check, 2.0 * size**3, "items/s"
+
+
+def add():
+    a = torch.full((LARGE,), 1.5)
+    out = torch.empty(LARGE)
+
+    def check():
+        assert out[-1] == 3.0
+
+    return lambda: torch.add(a, a, out=out), check, LARGE * 12.0, "bytes/s"
+
+
+def reduce_sum():
+    a = torch.full((LARGE,), 0.5)
+    result = []
+
+    def run():
+        result[:] = [torch.sum(a)]
+
+    def check():
+        assert result[0] == LARGE / 2
+
+    return run, check, LARGE * 4.0, "bytes/s"
+
+
+def rows():
+    return (torch.arange(COLUMNS) / 100.0).repeat(ROWS, 1)
+
+
+def softmax():
+    a = rows()
+    out = torch.empty_like(a)
+
+    def check():
+        assert 0.009 < out[3, -1] < 0.011
+
+    return lambda: torch.softmax(a, 1, out=out), check, float(ROWS * COLUMNS), "items/s"
+
+
+def layer_norm():
+    a, scale, shift = rows(), torch.ones(COLUMNS), torch.zeros(COLUMNS)
+    result = []
+
+    def run():
+        result[:] = [torch.nn.functional.layer_norm(a, (COLUMNS,), scale, shift)]
+
+    def check():
+        assert 1.72 < result[0][3, -1] < 1.74
+
+    return run, check, float(ROWS * COLUMNS), "items/s"
+
+
+CASES = {
+    **{f"product/{size}": (lambda size=size: product(size)) for size in (256, 512, 1024, 2048)},
+    "add": add,
+    "sum": reduce_sum,
+    "softmax": softmax,
+    "layer_norm": layer_norm,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--case", choices=list(CASES))
+    parser.add_argument("--list", action="store_true", help="print the cases' names")
+    parser.add_argument("--quick", action="store_true", help="a shorter measurement")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(CASES))
+        return 0
+    if arguments.case is None:
+        parser.error("--case NAME or --list is needed")
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    run, check, work, unit = CASES[arguments.case]()
+    run()
+    check()
+    limit = 0.1 if arguments.quick else 0.5
+    count = 0
+    start = time.perf_counter()
+    while time.perf_counter() - start < limit:
+        run()
+        count += 1
+    seconds = (time.perf_counter() - start) / count
+    row = {"case": arguments.case, "value": work / seconds, "unit": unit}
+    print(json.dumps({**row, "version": f"PyTorch {torch.__version__}"}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
