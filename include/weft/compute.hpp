@@ -22,6 +22,7 @@
 #include <weft/compute/kernels/matmul.hpp>
 #include <weft/compute/kernels/normalize.hpp>
 #include <weft/compute/kernels/normalize_images.hpp>
+#include <weft/compute/kernels/pool2d.hpp>
 #include <weft/compute/kernels/random.hpp>
 #include <weft/compute/kernels/reduce.hpp>
 #include <weft/compute/kernels/sgd.hpp>
