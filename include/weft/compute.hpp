@@ -14,6 +14,7 @@
 #include <weft/compute/isa.hpp>
 #include <weft/compute/kernel_call.hpp>
 #include <weft/compute/kernels/adam.hpp>
+#include <weft/compute/kernels/conv2d.hpp>
 #include <weft/compute/kernels/elementwise.hpp>
 #include <weft/compute/kernels/gather_rows.hpp>
 #include <weft/compute/kernels/layer_norm.hpp>

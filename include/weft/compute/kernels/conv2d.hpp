@@ -1,0 +1,60 @@
+#pragma once
+
+#include <weft/compute/cpu_context.hpp>
+#include <weft/compute/tensor.hpp>
+
+#include <cstdint>  // for std::int64_t
+
+namespace weft {
+
+/// How a convolution moves over height and width.
+struct conv2d_options {
+  /// How far it moves, above 0.
+  std::int64_t stride = 1;
+  /// How many rows and columns of zeros are thought around each plane, at least 0.
+  std::int64_t padding = 0;
+};
+
+/// The extents of a convolution's output: [batch, outputs, height, width] for an input of [batch, channels,
+/// height, width] and a weight of [outputs, channels, kernel height, kernel width], with (extent + 2 padding
+/// - kernel) / stride + 1. Throws shape_error, naming both shapes, unless they fit; invalid_argument for an
+/// option that cannot be.
+shape<4> convolved_shape(const conv2d_options& options, const shape<4>& input, const shape<4>& weight);
+
+/// Kernel: the cross-correlation of images with a weight, plus a bias for each output channel, as PyTorch's
+/// conv2d: the patches under the weight become the columns of a matrix, and the output is a product.
+///
+/// Thread safety: safe; the views' elements must not be written by others while it runs.
+struct conv2d {
+  /// How it moves.
+  conv2d_options options{};
+
+  /// @param context where it runs; @param input [batch, channels, height, width]
+  /// @param weight [outputs, channels, kernel height, kernel width]; @param bias [outputs]
+  /// @param output convolved_shape(), overwritten
+  ///
+  /// Throws shape_error, naming both shapes, unless they fit; otherwise as convolved_shape().
+  void operator()(const cpu_context& context, tensor_view<const float, 4> input,
+                  tensor_view<const float, 4> weight, tensor_view<const float, 1> bias,
+                  tensor_view<float, 4> output) const;
+};
+
+/// Kernel: the gradients of conv2d by its input, weight and bias. Sums over the batch run in order.
+///
+/// Thread safety: safe; the views' elements must not be written by others while it runs.
+struct conv2d_backward {
+  /// How it moves.
+  conv2d_options options{};
+
+  /// @param context where it runs; @param input, weight as conv2d had them
+  /// @param output_gradient convolved_shape(); @param input_gradient, weight_gradient, bias_gradient shaped
+  /// like what they belong to, overwritten
+  ///
+  /// Throws shape_error, naming both shapes, unless they fit; otherwise as convolved_shape().
+  void operator()(const cpu_context& context, tensor_view<const float, 4> input,
+                  tensor_view<const float, 4> weight, tensor_view<const float, 4> output_gradient,
+                  tensor_view<float, 4> input_gradient, tensor_view<float, 4> weight_gradient,
+                  tensor_view<float, 1> bias_gradient) const;
+};
+
+}  // namespace weft

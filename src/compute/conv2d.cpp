@@ -1,0 +1,201 @@
+#include <compute/dispatch.hpp>
+#include <weft/compute/kernels/conv2d.hpp>
+
+#include <algorithm>  // for std::fill_n
+#include <string>     // for std::to_string
+#include <vector>     // for std::vector
+
+namespace weft {
+namespace {
+
+// The patches of one image as a matrix: a row for each element of the weight, a column for each output.
+class patches {
+ public:
+  patches(const conv2d_options& options, const shape<4>& input, const shape<4>& weight,
+          const shape<4>& output)
+      : options_(options), input_(input), weight_(weight), output_(output) {}
+
+  std::int64_t rows() const { return weight_[1] * weight_[2] * weight_[3]; }
+  std::int64_t columns() const { return output_[2] * output_[3]; }
+  std::int64_t size() const { return rows() * columns(); }
+
+  // Writes the matrix of an image.
+  void gather(const float* image, float* matrix) const {
+    walk([&](std::int64_t row, std::int64_t column, std::int64_t at) {
+      matrix[row * columns() + column] = at < 0 ? 0.0F : image[at];
+    });
+  }
+
+  // Adds the matrix up into an image of zeros.
+  void scatter(const float* matrix, float* image) const {
+    std::fill_n(image, input_[1] * input_[2] * input_[3], 0.0F);
+    walk([&](std::int64_t row, std::int64_t column, std::int64_t at) {
+      if (at >= 0) image[at] += matrix[row * columns() + column];
+    });
+  }
+
+ private:
+  // Calls each(row, column, place in the image or -1), row by row.
+  template <class Each>
+  void walk(const Each& each) const {
+    std::int64_t row = 0;
+    for (std::int64_t channel = 0; channel < weight_[1]; ++channel) {
+      for (std::int64_t down = 0; down < weight_[2]; ++down) {
+        for (std::int64_t along = 0; along < weight_[3]; ++along, ++row) {
+          for (std::int64_t y = 0; y < output_[2]; ++y) {
+            const std::int64_t from_row = y * options_.stride - options_.padding + down;
+            const bool inside = from_row >= 0 && from_row < input_[2];
+            const std::int64_t line = (channel * input_[2] + from_row) * input_[3];
+            for (std::int64_t x = 0; x < output_[3]; ++x) {
+              const std::int64_t from_column = x * options_.stride - options_.padding + along;
+              each(row, y * output_[3] + x,
+                   inside && from_column >= 0 && from_column < input_[3] ? line + from_column : -1);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  conv2d_options options_;
+  shape<4> input_, weight_, output_;
+};
+
+// The kernel over the tiles of one product, on the calling thread.
+void run_serially(isa level, const detail::product_arguments& arguments, std::int64_t rows,
+                  std::int64_t columns) {
+  const auto kernel = detail::kernels_of(level).product;
+  const detail::tile_grid grid(rows, columns, arguments.depth, detail::tile_order::down_columns);
+  float* scratch = detail::thread_scratch(arguments.depth * detail::tile_columns);
+  for (std::int64_t tile = 0; tile < grid.count(); ++tile) kernel(arguments, grid.at(tile), scratch);
+}
+
+}  // namespace
+
+shape<4> convolved_shape(const conv2d_options& options, const shape<4>& input, const shape<4>& weight) {
+  if (options.stride < 1) {
+    throw invalid_argument("conv2d: stride is " + std::to_string(options.stride) + ": it must be above 0");
+  }
+  if (options.padding < 0) {
+    throw invalid_argument("conv2d: padding is " + std::to_string(options.padding) +
+                           ": it must be at least 0");
+  }
+  shape<4> result{input[0], weight[0], 0, 0};
+  bool fits = input[1] == weight[1];
+  for (const std::size_t axis : {2U, 3U}) {
+    const std::int64_t room = input[axis] + 2 * options.padding - weight[axis];
+    fits = fits && room >= 0 && weight[axis] > 0;
+    result[axis] = room / options.stride + 1;
+  }
+  if (fits) return result;
+  throw shape_error("conv2d: input has shape " + to_string(input) + " but weight has shape " +
+                    to_string(weight) +
+                    ": their channels must be equal and the weight within the padded input");
+}
+
+void conv2d::operator()(const cpu_context& context, tensor_view<const float, 4> input,
+                        tensor_view<const float, 4> weight, tensor_view<const float, 1> bias,
+                        tensor_view<float, 4> output) const {
+  const shape<4> expected = convolved_shape(options, input.extents(), weight.extents());
+  require_same_shape("conv2d", "output", output.extents(), "the convolution", expected);
+  require_same_shape("conv2d", "bias", bias.extents(), "the weight's outputs", shape<1>{weight.extent(0)});
+  if (output.empty()) return;
+  const patches matrix(options, input.extents(), weight.extents(), expected);
+  const std::int64_t image = input.size() / input.extent(0);
+  context.parallel_for(input.extent(0), [&](std::int64_t index) {
+    std::vector<float> columns(static_cast<std::size_t>(matrix.size()));
+    matrix.gather(input.data() + index * image, columns.data());
+    float* result = output.data() + index * expected[1] * matrix.columns();
+    for (std::int64_t channel = 0; channel < expected[1]; ++channel) {
+      std::fill_n(result + channel * matrix.columns(), matrix.columns(), bias(channel));
+    }
+    run_serially(context.level(),
+                 {.left = weight.data(),
+                  .left_row = matrix.rows(),
+                  .left_depth = 1,
+                  .right = {columns.data(), matrix.columns()},
+                  .right_transposed = false,
+                  .bias = nullptr,
+                  .output = {result, matrix.columns()},
+                  .depth = matrix.rows(),
+                  .after = activation::none,
+                  .accumulate = true},
+                 expected[1], matrix.columns());
+  });
+}
+
+void conv2d_backward::operator()(const cpu_context& context, tensor_view<const float, 4> input,
+                                 tensor_view<const float, 4> weight,
+                                 tensor_view<const float, 4> output_gradient,
+                                 tensor_view<float, 4> input_gradient, tensor_view<float, 4> weight_gradient,
+                                 tensor_view<float, 1> bias_gradient) const {
+  const shape<4> expected = convolved_shape(options, input.extents(), weight.extents());
+  require_same_shape("conv2d_backward", "output_gradient", output_gradient.extents(), "the convolution",
+                     expected);
+  require_same_shape("conv2d_backward", "input_gradient", input_gradient.extents(), "input", input.extents());
+  require_same_shape("conv2d_backward", "weight_gradient", weight_gradient.extents(), "weight",
+                     weight.extents());
+  require_same_shape("conv2d_backward", "bias_gradient", bias_gradient.extents(), "the weight's outputs",
+                     shape<1>{weight.extent(0)});
+  const patches matrix(options, input.extents(), weight.extents(), expected);
+  const std::int64_t images = input.extent(0);
+  const std::int64_t outputs = expected[1];
+  const std::int64_t rows = matrix.rows();
+  const std::int64_t columns = matrix.columns();
+  const std::int64_t image = images == 0 ? 0 : input.size() / images;
+  std::fill_n(weight_gradient.data(), weight_gradient.size(), 0.0F);
+  std::fill_n(bias_gradient.data(), bias_gradient.size(), 0.0F);
+  if (output_gradient.empty() || rows == 0) {
+    std::fill_n(input_gradient.data(), input_gradient.size(), 0.0F);
+    if (output_gradient.empty()) return;
+  }
+  // The input's gradient: transpose(weight) * output_gradient gives the patches', image by image.
+  if (rows > 0) {
+    context.parallel_for(images, [&](std::int64_t index) {
+      std::vector<float> gathered(static_cast<std::size_t>(matrix.size()));
+      run_serially(context.level(),
+                   {.left = weight.data(),
+                    .left_row = 1,
+                    .left_depth = rows,
+                    .right = {output_gradient.data() + index * outputs * columns, columns},
+                    .right_transposed = false,
+                    .bias = nullptr,
+                    .output = {gathered.data(), columns},
+                    .depth = outputs,
+                    .after = activation::none,
+                    .accumulate = false},
+                   rows, columns);
+      matrix.scatter(gathered.data(), input_gradient.data() + index * image);
+    });
+  }
+  // The weight's: output_gradient * transpose(patches), added up image after image.
+  const auto kernel = detail::kernels_of(context.level()).product;
+  const detail::tile_grid grid(outputs, rows, columns, detail::tile_order::down_columns);
+  std::vector<float> gathered(static_cast<std::size_t>(matrix.size()));
+  for (std::int64_t index = 0; index < images; ++index) {
+    matrix.gather(input.data() + index * image, gathered.data());
+    const float* gradient = output_gradient.data() + index * outputs * columns;
+    const detail::product_arguments arguments{.left = gradient,
+                                              .left_row = columns,
+                                              .left_depth = 1,
+                                              .right = {gathered.data(), columns},
+                                              .right_transposed = true,
+                                              .bias = nullptr,
+                                              .output = {weight_gradient.data(), rows},
+                                              .depth = columns,
+                                              .after = activation::none,
+                                              .accumulate = true};
+    context.parallel_for(grid.count(), [&](std::int64_t tile) {
+      kernel(arguments, grid.at(tile), detail::thread_scratch(columns * detail::tile_columns));
+    });
+    for (std::int64_t channel = 0; channel < outputs; ++channel) {
+      double sum = 0.0;
+      for (std::int64_t column = 0; column < columns; ++column) {
+        sum += static_cast<double>(gradient[channel * columns + column]);
+      }
+      bias_gradient(channel) += static_cast<float>(sum);
+    }
+  }
+}
+
+}  // namespace weft

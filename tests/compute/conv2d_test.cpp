@@ -1,0 +1,133 @@
+#include <weft/compute/kernels/conv2d.hpp>
+
+#include "every_context.hpp"
+#include "random_tensor.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace {
+
+using weft::conv2d_options;
+using weft::tensor;
+
+struct conv_case {
+  weft::shape<4> input, weight;
+  conv2d_options options;
+};
+constexpr conv_case cases[] = {{{2, 3, 9, 8}, {5, 3, 3, 3}, {}},
+                               {{1, 1, 5, 5}, {1, 1, 5, 5}, {}},
+                               {{3, 2, 8, 11}, {17, 2, 3, 2}, {.stride = 2, .padding = 1}},
+                               {{2, 4, 6, 6}, {3, 4, 1, 1}, {.stride = 3}},
+                               {{0, 3, 4, 4}, {2, 3, 3, 3}, {}},
+                               {{2, 1, 28, 28}, {8, 1, 5, 5}, {.padding = 2}}};
+
+TEST(conv2d, agrees_with_a_plain_loop) {
+  on_every_context([](const weft::cpu_context& context) {
+    for (const conv_case& current : cases) {
+      const auto input = random_tensor<4>(current.input, 1);
+      const auto weight = random_tensor<4>(current.weight, 2);
+      const auto bias = random_tensor<1>({current.weight[0]}, 3);
+      const weft::shape<4> extents = weft::convolved_shape(current.options, current.input, current.weight);
+      tensor<float, 4> output(extents);
+      weft::conv2d{current.options}(context, input, weight, bias, output);
+      for (std::int64_t n = 0; n < extents[0]; ++n) {
+        for (std::int64_t o = 0; o < extents[1]; ++o) {
+          for (std::int64_t y = 0; y < extents[2]; ++y) {
+            for (std::int64_t x = 0; x < extents[3]; ++x) {
+              double sum = static_cast<double>(bias(o));
+              for (std::int64_t c = 0; c < current.weight[1]; ++c) {
+                for (std::int64_t i = 0; i < current.weight[2]; ++i) {
+                  for (std::int64_t j = 0; j < current.weight[3]; ++j) {
+                    const std::int64_t row = y * current.options.stride - current.options.padding + i;
+                    const std::int64_t column = x * current.options.stride - current.options.padding + j;
+                    if (row < 0 || column < 0 || row >= current.input[2] || column >= current.input[3])
+                      continue;
+                    sum += static_cast<double>(input(n, c, row, column)) *
+                           static_cast<double>(weight(o, c, i, j));
+                  }
+                }
+              }
+              ASSERT_NEAR(static_cast<double>(output(n, o, y, x)), sum, 2e-5);
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(conv2d, gradients_agree_with_finite_differences) {
+  on_every_context([](const weft::cpu_context& context) {
+    auto input = random_tensor<4>({2, 2, 5, 6}, 1);
+    auto weight = random_tensor<4>({3, 2, 3, 2}, 2);
+    auto bias = random_tensor<1>({3}, 3);
+    const conv2d_options options{.stride = 2, .padding = 1};
+    const weft::shape<4> extents = weft::convolved_shape(options, input.extents(), weight.extents());
+    const auto weights = random_tensor<4>(extents, 4);
+    tensor<float, 4> output(extents);
+    const auto loss = [&] {
+      weft::conv2d{options}(context, input, weight, bias, output);
+      double sum = 0.0;
+      for (std::int64_t i = 0; i < output.size(); ++i) {
+        sum += static_cast<double>(output.data()[i]) * static_cast<double>(weights.data()[i]);
+      }
+      return sum;
+    };
+    tensor<float, 4> input_gradient(input.extents());
+    tensor<float, 4> weight_gradient(weight.extents());
+    tensor<float, 1> bias_gradient({3});
+    weft::conv2d_backward{options}(context, input, weight, weights, input_gradient, weight_gradient,
+                                   bias_gradient);
+    const auto check = [&](std::span<float> values, std::span<const float> gradient) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const float before = values[i];
+        constexpr float step = 0x1p-5F;  // the loss is linear in each of them
+        values[i] = before + step;
+        const double above = loss();
+        values[i] = before - step;
+        const double below = loss();
+        values[i] = before;
+        ASSERT_NEAR(static_cast<double>(gradient[i]), (above - below) / (2.0 * static_cast<double>(step)),
+                    5e-4);
+      }
+    };
+    check(input.elements(), input_gradient.elements());
+    check(weight.elements(), weight_gradient.elements());
+    check(bias.elements(), bias_gradient.elements());
+  });
+}
+
+TEST(conv2d, gives_the_same_bits_for_any_threads) {
+  expect_same_bits_for_any_threads([](const weft::cpu_context& context) {
+    const auto input = random_tensor<4>({5, 3, 12, 12}, 1);
+    const auto weight = random_tensor<4>({40, 3, 3, 3}, 2);
+    tensor<float, 4> output({5, 40, 10, 10});
+    weft::conv2d{}(context, input, weight, tensor<float, 1>({40}), output);
+    tensor<float, 4> input_gradient(input.extents());
+    tensor<float, 4> weight_gradient(weight.extents());
+    tensor<float, 1> bias_gradient({40});
+    weft::conv2d_backward{}(context, input, weight, output, input_gradient, weight_gradient, bias_gradient);
+    std::vector<float> all(weight_gradient.elements().begin(), weight_gradient.elements().end());
+    all.insert(all.end(), input_gradient.elements().begin(), input_gradient.elements().end());
+    return all;
+  });
+}
+
+TEST(conv2d, prints_shapes_that_do_not_fit) {
+  EXPECT_EQ(message_of<weft::shape_error>([] {
+              weft::convolved_shape({}, {1, 2, 5, 5}, {4, 3, 3, 3});
+            }),
+            "conv2d: input has shape [1, 2, 5, 5] but weight has shape [4, 3, 3, 3]: their channels must be "
+            "equal and "
+            "the weight within the padded input");
+  EXPECT_THROW(weft::convolved_shape({}, {1, 3, 2, 5}, {4, 3, 3, 3}), weft::shape_error);
+  EXPECT_THROW(weft::convolved_shape({.stride = 0}, {1, 3, 5, 5}, {4, 3, 3, 3}), weft::invalid_argument);
+  EXPECT_THROW(weft::convolved_shape({.padding = -1}, {1, 3, 5, 5}, {4, 3, 3, 3}), weft::invalid_argument);
+}
+
+}  // namespace
