@@ -69,7 +69,7 @@ namespace detail {
 template <class R>
 struct kept_result final : graph_result {
   template <class Make>
-  explicit kept_result(Make&& make) : value(make()) {}
+  explicit kept_result(Make& make) : value(make()) {}
   R value;
 };
 template <>

@@ -69,13 +69,14 @@ void keep_spare_segment(std::shared_ptr<segment> spare);
 /// Somebody who must hear when a segment that was sent away is gone. The list of listeners is global.
 class segment_listener {
  public:
+  segment_listener(const segment_listener&) = delete;
+  segment_listener& operator=(const segment_listener&) = delete;
+
   virtual void segment_gone(std::uint64_t id) noexcept = 0;
 
  protected:
   segment_listener();
   ~segment_listener();
-  segment_listener(const segment_listener&) = delete;
-  segment_listener& operator=(const segment_listener&) = delete;
 };
 
 }  // namespace weft::detail
