@@ -765,6 +765,7 @@ class core final : public process_core, public segment_listener {
     const std::string path = "/proc/" + std::to_string(worker.pid) + "/statm";
     const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     std::array<char, 128> text{};
+    // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): the kernel answers at once
     if (!file || ::read(file.get(), text.data(), text.size() - 1) <= 0) return 0;
     unsigned long all = 0;
     unsigned long resident = 0;
@@ -982,9 +983,11 @@ class core final : public process_core, public segment_listener {
           const std::string late = worker.late ? " because it took too long to start; see start_timeout" : "";
           start_failure = std::make_exception_ptr(died(late.empty() ? " while it started" : late));
         }
-      } else if (unexpected && options_.restarts >= 0 && options_.restarts-- == 0) {
+      } else if (unexpected && options_.restarts == 0) {
         dead_ = std::make_exception_ptr(died(" and is not replaced"));
         fail_queue(dead_, failed);
+      } else if (unexpected && options_.restarts > 0) {
+        --options_.restarts;
       }
       const auto position = std::find_if(workers_.begin(), workers_.end(),
                                          [&](const auto& one) { return one.get() == &worker; });

@@ -145,7 +145,7 @@ class zygote_loop {
     parent_.close();
     children_.close();
     const descriptor nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    ::dup2(nothing.get(), STDIN_FILENO);
+    if (nothing) ::dup2(nothing.get(), STDIN_FILENO);
     ::dup2(received[2].get(), STDERR_FILENO);
     received[2].close();
     run_worker(received[0].release(), received[1].release(), received[3].release());
@@ -308,7 +308,9 @@ descriptor connect_to_zygote(std::chrono::milliseconds limit) {
 }
 
 int zygote_main() {
-  const auto parent = static_cast<pid_t>(std::strtol(std::getenv("WEFT_ZYGOTE"), nullptr, 10));
+  const char* mark = std::getenv("WEFT_ZYGOTE");
+  if (mark == nullptr) return 2;
+  const auto parent = static_cast<pid_t>(std::strtol(mark, nullptr, 10));
   ::unsetenv("WEFT_ZYGOTE");
   if (::fcntl(control_number, F_SETFD, FD_CLOEXEC) != 0) return 2;
   ::prctl(PR_SET_NAME, "weft-zygote");

@@ -44,10 +44,10 @@ inline constexpr bool is_std_array<std::array<T, N>> = true;
 
 template <class T>
 inline constexpr bool brings_code =
-    cereal::traits::has_member_serialize<T, elsewhere::foreign_archive>::value ||
-    cereal::traits::has_non_member_serialize<T, elsewhere::foreign_archive>::value ||
-    cereal::traits::has_member_save<T, elsewhere::foreign_archive>::value ||
-    cereal::traits::has_non_member_save<T, elsewhere::foreign_archive>::value;
+    std::disjunction_v<cereal::traits::has_member_serialize<T, elsewhere::foreign_archive>,
+                       cereal::traits::has_non_member_serialize<T, elsewhere::foreign_archive>,
+                       cereal::traits::has_member_save<T, elsewhere::foreign_archive>,
+                       cereal::traits::has_non_member_save<T, elsewhere::foreign_archive>>;
 
 /// A struct of which Boost.PFR can list the fields, for whose serialisation nobody has written code.
 template <class T>
