@@ -31,7 +31,7 @@ endif()
 
 enable_testing()
 add_subdirectory(tests)
-add_subdirectory(examples)
 if(NOT WEFT_SANITIZE)
+  add_subdirectory(examples)
   add_subdirectory(benchmarks)
 endif()
