@@ -364,11 +364,13 @@ TEST(process_faults_parent, workers_leave_when_the_parent_is_killed) {
   const pid_t parent = ::fork();
   if (parent == 0) {
     process_pool pool({.workers = 2});
-    std::vector<int> ids;
-    for (int i = 0; i < 2; ++i) ids.push_back(pool.submit<&process_id>().get());
-    ids = pool.process_ids();
     pool.submit<&hang>();
     auto last = pool.submit<&hang>();
+    auto ids = pool.process_ids();
+    while (ids.size() < 2) {  // both are needed, so both are started
+      std::this_thread::yield();
+      ids = pool.process_ids();
+    }
     [[maybe_unused]] const auto written = ::write(ends[1], ids.data(), 2 * sizeof(int));
     last.wait();
     ::_exit(1);
