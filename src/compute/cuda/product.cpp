@@ -104,7 +104,7 @@ void multiply_matrices(const cuda_context& context, const product_arguments& arg
                       left_transposed ? arguments.left_depth : arguments.left_row, batch, left_step);
     const layout output(columns, rows, arguments.output.stride, batch, rows * columns);
     const preference wishes;
-    const cublasLtHandle_t handle = handle_of(context.where().index);
+    cublasLtHandle_t handle = handle_of(context.where().index);
     cublasLtMatmulHeuristicResult_t chosen{};
     int found = 0;
     check(cublasLtMatmulAlgoGetHeuristic(handle, operation.handle, right.handle, left.handle, output.handle,

@@ -72,7 +72,7 @@ class device_stream final : public cuda_stream {
     launcher_.join();
     launched_.close();
     completer_.join();
-    for (const cudaEvent_t event : events_) static_cast<void>(cudaEventDestroy(event));
+    for (cudaEvent_t event : events_) static_cast<void>(cudaEventDestroy(event));
     if (scratch_ != nullptr) static_cast<void>(cudaFreeAsync(scratch_, stream_));
     static_cast<void>(cudaStreamDestroy(stream_));
   }
@@ -80,7 +80,7 @@ class device_stream final : public cuda_stream {
   void enqueue(kernel_call call) override { calls_.push(std::move(call)); }
 
   void launched(kernel_state& call) override {
-    const cudaEvent_t event = take_event();
+    cudaEvent_t event = take_event();
     const cudaError_t recorded = cudaEventRecord(event, stream_);
     if (recorded != cudaSuccess) {
       give_back(event);
@@ -175,7 +175,7 @@ class device_stream final : public cuda_stream {
     {
       const std::lock_guard lock(events_mutex_);
       if (!events_.empty()) {
-        const cudaEvent_t event = events_.back();
+        cudaEvent_t event = events_.back();
         events_.pop_back();
         return event;
       }

@@ -40,9 +40,9 @@ void binary_of(const binary_arguments& arguments) {
     case binary_operation::divide:
       return binary_loop<T>(arguments, [](T a, T b) { return a / b; });
     case binary_operation::maximum:
-      return binary_loop<T>(arguments, [](T a, T b) { return a > b || a != a ? a : b; });
+      return binary_loop<T>(arguments, [](T a, T b) { return a > b || not_a_number(a) ? a : b; });
     case binary_operation::minimum:
-      return binary_loop<T>(arguments, [](T a, T b) { return a < b || a != a ? a : b; });
+      return binary_loop<T>(arguments, [](T a, T b) { return a < b || not_a_number(a) ? a : b; });
   }
 }
 
@@ -87,7 +87,7 @@ std::int64_t sum_row_of_int32(const std::int32_t* row, size count) {
 // What is not a number is larger than every number, as in NumPy.
 template <class T>
 inline __attribute__((always_inline)) bool above(T value, T other) {
-  return value > other || (value != value && other == other);
+  return value > other || (not_a_number(value) && !not_a_number(other));
 }
 
 template <class T>
@@ -98,7 +98,7 @@ T largest_of(const T* row, size count) {
   for (; i + accumulators <= count; i += accumulators) {
     for (size j = 0; j < accumulators; ++j) {
       const T value = row[i + j];
-      best[j] = value > best[j] || value != value ? value : best[j];
+      best[j] = value > best[j] || not_a_number(value) ? value : best[j];
     }
   }
   for (; i < count; ++i) best[0] = above(row[i], best[0]) ? row[i] : best[0];
@@ -128,7 +128,7 @@ void reduce_row_of(reduction operation, const T* row, size count, partial& resul
   }
   result.index = 0;
   if (operation == reduction::argmax) {
-    while (row[result.index] != best && (best == best || row[result.index] == row[result.index]))
+    while (row[result.index] != best && !(not_a_number(best) && not_a_number(row[result.index])))
       ++result.index;
   }
 }

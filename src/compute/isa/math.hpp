@@ -7,6 +7,17 @@
 
 namespace weft::detail::WEFT_ISA {
 
+/// Whether the value is not a number; never, of an integer. The compiler makes vector code of it, and no
+/// function of the standard library's, which the linker might share between instruction sets.
+template <class T>
+inline __attribute__((always_inline)) bool not_a_number(T value) {
+  if constexpr (static_cast<T>(0.5) != static_cast<T>(0)) {
+    return __builtin_isnan(value) != 0;
+  } else {
+    return false;
+  }
+}
+
 inline __attribute__((always_inline)) ivec bits_of(vec value) {
   return reinterpret_cast<ivec>(value);
 }

@@ -177,7 +177,7 @@ void max_pool(const window& moving, const float* plane, float* output, std::int3
         for (size column = left < 0 ? 0 : left; column < left + moving.kernel_width && column < moving.width;
              ++column) {
           const float value = plane[row * moving.width + column];
-          if (best_at < 0 || value > best || (value != value && best == best)) {
+          if (best_at < 0 || value > best || (not_a_number(value) && !not_a_number(best))) {
             best = value;
             best_at = row * moving.width + column;
           }
