@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>        // for std::chrono::milliseconds
 #include <cstdint>       // for std::int64_t
 #include <stdexcept>     // for std::runtime_error
 #include <string>        // for std::string
@@ -33,6 +34,28 @@ struct queue_closed : error {
 /// An operation did not finish within its time limit; it has been cancelled and joined.
 struct timeout_error : error {
   timeout_error() : error("the operation did not finish within its time limit") {}
+  using error::error;
+};
+
+/// A batcher refused a request because more are waiting than it can serve in time; nothing has been done for
+/// it.
+class overloaded : public error {
+ public:
+  /// @param what who is overloaded and by how much; @param retry_after when it is worth trying again
+  overloaded(const std::string& what, std::chrono::milliseconds retry_after)
+      : error(what + "; try again in " + std::to_string(retry_after.count()) + " ms"),
+        retry_after_(retry_after) {}
+
+  /// When it is worth trying again, from now.
+  std::chrono::milliseconds retry_after() const noexcept { return retry_after_; }
+
+ private:
+  std::chrono::milliseconds retry_after_;
+};
+
+/// A batcher refused a request because it has been closed.
+struct batcher_closed : error {
+  batcher_closed() : error("the batcher is closed: it takes no new requests") {}
   using error::error;
 };
 
