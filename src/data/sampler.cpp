@@ -3,6 +3,7 @@
 #include <weft/data/sampler.hpp>
 
 #include <algorithm>  // for std::min
+#include <cmath>      // for std::sqrt
 #include <numeric>    // for std::iota
 #include <string>     // for std::to_string
 #include <utility>    // for std::move, std::swap
@@ -14,7 +15,43 @@ namespace {
 /// low bits of the stream, so numbers beyond 2^48 would meet another use's streams.
 constexpr std::uint64_t shuffle_stream = std::uint64_t{0x5346} << 48;
 
+/// A table for a permutation of up to so many samples.
+constexpr std::int64_t table_limit = 65'536;
+
+/// Rounds of the network; four make a pseudorandom permutation of a random function (Luby and Rackoff, 1988).
+constexpr std::uint64_t rounds = 8;
+
 }  // namespace
+
+epoch_order::epoch_order(std::int64_t count, bool shuffles, const philox& random)
+    : count_(count), shuffles_(shuffles), random_(random) {
+  if (!shuffles) return;
+  if (count <= table_limit) {
+    table_.resize(static_cast<std::size_t>(count));
+    std::iota(table_.begin(), table_.end(), std::uint16_t{0});
+    for (std::size_t left = table_.size(); left > 1; --left) {
+      std::swap(table_[left - 1], table_[random.below(left, left)]);
+    }
+    return;
+  }
+  const auto samples = static_cast<std::uint64_t>(count);
+  rows_ = static_cast<std::uint64_t>(std::sqrt(static_cast<double>(count)));
+  columns_ = (samples + rows_ - 1) / rows_;
+}
+
+std::int64_t epoch_order::permuted(std::int64_t position) const noexcept {
+  auto value = static_cast<std::uint64_t>(position);
+  do {
+    std::uint64_t row = value / columns_;
+    std::uint64_t column = value % columns_;
+    for (std::uint64_t round = 0; round < rounds; round += 2) {
+      row = (row + random_.below(round << 32 | column, rows_)) % rows_;
+      column = (column + random_.below((round + 1) << 32 | row, columns_)) % columns_;
+    }
+    value = row * columns_ + column;
+  } while (value >= static_cast<std::uint64_t>(count_));
+  return static_cast<std::int64_t>(value);
+}
 
 sampler::sampler(std::int64_t count, bool shuffles, std::uint64_t seed)
     : count_(count), shuffles_(shuffles), seed_(seed) {
@@ -32,15 +69,15 @@ sampler sampler::shuffled(std::int64_t count, std::uint64_t seed) {
   return {count, true, seed};
 }
 
+epoch_order sampler::order(std::uint64_t number) const {
+  return {count_, shuffles_, philox(seed_, shuffle_stream + number)};
+}
+
 std::vector<std::int64_t> sampler::epoch(std::uint64_t number) const {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(count_));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  if (!shuffles_) return order;
-  const philox random(seed_, shuffle_stream + number);
-  for (std::size_t left = order.size(); left > 1; --left) {
-    std::swap(order[left - 1], order[random.below(left, left)]);
-  }
-  return order;
+  const epoch_order samples = order(number);
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count_));
+  for (std::int64_t i = 0; i < count_; ++i) indices[static_cast<std::size_t>(i)] = samples[i];
+  return indices;
 }
 
 batch_order::batch_order(std::vector<std::int64_t> order, std::int64_t batch_size, bool drop_last)

@@ -44,6 +44,50 @@ TEST(SamplerTest, OrderDependsOnSeedAndEpochOnly) {
   EXPECT_NE(sampler::shuffled(100, 43).epoch(1), second);
 }
 
+// The first two sizes have a table, the others do not.
+TEST(SamplerTest, OrderHoldsEachSampleOnceForSetsOfAnySize) {
+  for (const std::int64_t count : {65'535, 65'536, 65'537, 65'793, 100'003}) {
+    const sampler samples = sampler::shuffled(count, 3);
+    const epoch_order order = samples.order(2);
+    ASSERT_EQ(order.size(), count);
+    const auto indices = samples.epoch(2);
+    EXPECT_EQ(sorted(indices), counted(count));
+    EXPECT_NE(indices, samples.epoch(3));
+    for (const std::int64_t i : {std::int64_t{0}, count / 2, count - 1}) {
+      EXPECT_EQ(order[i], indices[static_cast<std::size_t>(i)]);
+    }
+  }
+}
+
+// With a table it would not fit into memory.
+TEST(SamplerTest, OrderOfAnEnormousSetIsEnteredAnywhere) {
+  constexpr std::int64_t count = std::int64_t{1} << 52;
+  const epoch_order order = sampler::shuffled(count, 9).order(0);
+  std::set<std::int64_t> seen;
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    const std::int64_t index = order[count - 1 - i * 1'000'003];
+    EXPECT_GE(index, 0);
+    EXPECT_LT(index, count);
+    seen.insert(index);
+  }
+  EXPECT_EQ(seen.size(), 1000U);
+}
+
+// A position says nothing about the sample: neither where it lies nor how far from its neighbour's.
+TEST(SamplerTest, LargeOrderIsMixed) {
+  constexpr std::int64_t count = 100'000;
+  const epoch_order order = sampler::shuffled(count, 11).order(0);
+  constexpr int parts = 10;
+  std::map<std::pair<std::int64_t, std::int64_t>, int> places;
+  std::map<std::int64_t, int> steps;
+  for (std::int64_t i = 0; i < count; ++i) {
+    ++places[{i * parts / count, order[i] * parts / count}];
+    ++steps[(order[(i + 1) % count] - order[i] + count) % count * parts / count];
+  }
+  for (const auto& [place, times] : places) EXPECT_NEAR(times, 1000, 200);
+  for (const auto& [step, times] : steps) EXPECT_NEAR(times, 10'000, 600);
+}
+
 // Numbers that a checkpoint or a published result may depend on: they never change. Computed apart from weft,
 // by a Philox written out in Python.
 TEST(SamplerTest, OrderIsStableAcrossReleases) {

@@ -1,13 +1,47 @@
 #pragma once
 
+#include <weft/core/philox.hpp>
+
 #include <cstddef>  // for std::size_t
-#include <cstdint>  // for std::int64_t, std::uint64_t
+#include <cstdint>  // for std::int64_t, std::uint16_t, std::uint64_t
 #include <span>     // for std::span
 #include <vector>   // for std::vector
 
 namespace weft {
 
-/// The order of an epoch: each sample of a data set exactly once, by index.
+/// The samples of one epoch in their order, each computed when it is asked for: no index of the whole set is
+/// held, whatever its size, so an epoch can be entered anywhere at once.
+///
+/// Thread safety: immutable, so distinct and shared objects are safe.
+class epoch_order {
+ public:
+  /// No samples.
+  epoch_order() = default;
+
+  /// The number of samples.
+  std::int64_t size() const noexcept { return count_; }
+
+  /// Which sample comes at this position, in [0, size()), not checked.
+  std::int64_t operator[](std::int64_t position) const noexcept {
+    if (!table_.empty()) return table_[static_cast<std::size_t>(position)];
+    return shuffles_ ? permuted(position) : position;
+  }
+
+ private:
+  friend class sampler;
+
+  epoch_order(std::int64_t count, bool shuffles, const philox& random);
+  std::int64_t permuted(std::int64_t position) const noexcept;
+
+  std::int64_t count_ = 0;
+  bool shuffles_ = false;
+  philox random_{0};
+  std::uint64_t rows_ = 0;            // the network's two halves: rows_ * columns_ >= count_
+  std::uint64_t columns_ = 0;         // 0 unless there is no table
+  std::vector<std::uint16_t> table_;  // of a small set
+};
+
+/// The orders of a data set's epochs: in each, every sample exactly once, by index.
 ///
 /// The order is a pure function of the number of samples, the seed and the epoch, computed with weft::philox:
 /// it does not depend on threads, on what was drawn before, or on the machine.
@@ -21,8 +55,11 @@ class sampler {
   /// @throws invalid_argument if count is negative
   static sampler sequential(std::int64_t count);
 
-  /// Every epoch another permutation, each as likely as any other up to a bias below count / 2^64 (Fisher and
-  /// Yates' shuffle in Durstenfeld's form, 1964).
+  /// Every epoch another permutation. Up to 65,536 samples each is as likely as any other, up to a bias below
+  /// count / 2^64 (Fisher and Yates' shuffle in Durstenfeld's form, 1964), and an epoch_order holds a table
+  /// of two bytes a sample. Above, a permutation is a Feistel network of eight rounds over [0, rows *
+  /// columns), walked until it is in [0, count) (Black and Rogaway, "Ciphers with arbitrary finite domains",
+  /// 2002): no table, but only 2^64 of the permutations for a given epoch, one a seed.
   ///
   /// @param count the number of samples
   /// @param seed  the experiment's seed
@@ -32,7 +69,11 @@ class sampler {
   /// The number of samples, which is the length of every epoch.
   std::int64_t count() const noexcept { return count_; }
 
-  /// The indices of one epoch, in order. Time and memory are proportional to count().
+  /// The order of one epoch. Time and memory do not grow with count() beyond 65,536.
+  epoch_order order(std::uint64_t number) const;
+
+  /// The indices of one epoch, in order, as an array: what order() gives. Time and memory are proportional to
+  /// count().
   std::vector<std::int64_t> epoch(std::uint64_t number) const;
 
  private:
