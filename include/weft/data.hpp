@@ -6,4 +6,6 @@
 #include <weft/data/gzip.hpp>
 #include <weft/data/idx.hpp>
 #include <weft/data/image_set.hpp>
+#include <weft/data/loader.hpp>
+#include <weft/data/loader_options.hpp>
 #include <weft/data/sampler.hpp>

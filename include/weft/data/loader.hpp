@@ -1,0 +1,365 @@
+#pragma once
+
+#include <weft/async/stream/map.hpp>
+#include <weft/async/task.hpp>
+#include <weft/core/error.hpp>
+#include <weft/core/philox.hpp>
+#include <weft/data/detail/batch_line.hpp>
+#include <weft/data/loader_options.hpp>
+#include <weft/pool/thread_pool.hpp>
+
+#include <algorithm>    // for std::move
+#include <concepts>     // for std::convertible_to, std::same_as
+#include <cstddef>      // for std::size_t, std::ptrdiff_t
+#include <cstdint>      // for std::int64_t
+#include <iterator>     // for std::input_iterator_tag, std::default_sentinel_t
+#include <memory>       // for std::shared_ptr
+#include <mutex>        // for std::mutex
+#include <optional>     // for std::optional
+#include <span>         // for std::span
+#include <string>       // for std::string
+#include <type_traits>  // for std::is_void_v
+#include <utility>      // for std::move, std::exchange
+#include <vector>       // for std::vector
+
+namespace weft {
+
+namespace detail {
+
+template <class S>
+concept sized_source = requires(const S& source) {
+  { source.size() } -> std::convertible_to<std::int64_t>;
+};
+
+}  // namespace detail
+
+/// A source whose samples are values: size() says how many there are, load(index) makes one. A batch is then
+/// a std::vector of them.
+///
+/// The loader calls load() from several threads at the same time.
+template <class S>
+concept value_source = detail::sized_source<S> && requires(const S& source, std::int64_t index) {
+  source.load(index);
+  requires !std::is_void_v<decltype(source.load(index))>;
+};
+
+/// A source that writes its samples straight into a batch of a type of its own:
+///
+///     using batch_type = ...;                                    default constructible, movable
+///     std::int64_t size() const;
+///     void prepare(batch_type&, std::int64_t samples) const;     gives it place for so many, whatever it
+///     held std::int64_t load(const sample_request&, batch_type&) const;   returns the bytes it read, for
+///     stats() void keep(batch_type&, std::span<const std::int64_t> rows) const;   for bad_sample::skip:
+///     drops the others
+///
+/// keep() may be left out where nothing is skipped. The loader calls load() from several threads at the same
+/// time, for different rows of one batch too.
+template <class S>
+concept batch_source = detail::sized_source<S> &&
+    requires(const S& source, typename S::batch_type& batch, const sample_request& request) {
+  source.prepare(batch, std::int64_t{0});
+  { source.load(request, batch) } -> std::convertible_to<std::int64_t>;
+};
+
+/// What a loader loads from. A source may also name its samples for error reports, e.g. by their file:
+/// `std::string name(std::int64_t index) const`.
+template <class S>
+concept sample_source = value_source<S> || batch_source<S>;
+
+namespace detail {
+
+template <class Source>
+struct source_batch {
+  using type =
+      std::vector<std::remove_cvref_t<decltype(std::declval<const Source&>().load(std::int64_t{0}))>>;
+};
+template <batch_source Source>
+struct source_batch<Source> {
+  using type = typename Source::batch_type;
+};
+
+/// Batches that were used and given back, so that their memory is used again.
+template <class Batch>
+class batch_shelf {
+ public:
+  explicit batch_shelf(std::size_t capacity) : capacity_(capacity) {}
+
+  Batch take() {
+    const std::lock_guard lock(mutex_);
+    if (batches_.empty()) return Batch();
+    Batch batch = std::move(batches_.back());
+    batches_.pop_back();
+    return batch;
+  }
+
+  void put(Batch&& batch) noexcept {
+    try {
+      const std::lock_guard lock(mutex_);
+      if (batches_.size() < capacity_) batches_.push_back(std::move(batch));
+    } catch (...) {  // no memory to remember it: it is freed
+      static_cast<void>(batch);
+    }
+  }
+
+ private:
+  std::size_t capacity_;
+  std::mutex mutex_;
+  std::vector<Batch> batches_;
+};
+
+}  // namespace detail
+
+/// A batch as a loader gives it out: the samples, and which they are. When it is destroyed its memory goes
+/// back to the loader for a later batch; a batch that is moved out of it (`std::move(*loaded)`) is the
+/// caller's. It may outlive the loader.
+///
+/// Thread safety: distinct objects safe, also those of one loader; shared objects safe for reading.
+template <class Batch>
+class loaded_batch {
+ public:
+  /// Made by the loader.
+  loaded_batch(Batch samples, detail::made_batch made, std::shared_ptr<detail::batch_shelf<Batch>> shelf)
+      : samples_(std::move(samples)), made_(std::move(made)), shelf_(std::move(shelf)) {}
+  /// Takes the batch over.
+  loaded_batch(loaded_batch&&) noexcept = default;
+  /// Gives this batch back and takes the other over.
+  loaded_batch& operator=(loaded_batch&& other) noexcept {
+    if (this == &other) return *this;
+    give_back();
+    samples_ = std::move(other.samples_);
+    made_ = std::move(other.made_);
+    shelf_ = std::move(other.shelf_);
+    return *this;
+  }
+  ~loaded_batch() { give_back(); }
+
+  /// The samples.
+  Batch& operator*() noexcept { return samples_; }
+  /// The samples.
+  const Batch& operator*() const noexcept { return samples_; }
+  /// The samples.
+  Batch* operator->() noexcept { return &samples_; }
+  /// The samples.
+  const Batch* operator->() const noexcept { return &samples_; }
+
+  /// Which samples of the source they are, in the order of the rows.
+  const std::vector<std::int64_t>& indices() const noexcept { return made_.indices; }
+  /// How many samples there are.
+  std::int64_t size() const noexcept { return static_cast<std::int64_t>(made_.indices.size()); }
+  /// Which epoch it belongs to, from 0.
+  std::int64_t epoch() const noexcept { return made_.epoch; }
+  /// Its number within the epoch, from 0.
+  std::int64_t number() const noexcept { return made_.number; }
+
+ private:
+  void give_back() noexcept {
+    if (shelf_) shelf_->put(std::move(samples_));
+    shelf_.reset();
+  }
+
+  Batch samples_;
+  detail::made_batch made_;
+  std::shared_ptr<detail::batch_shelf<Batch>> shelf_;
+};
+
+/// Batches of a source's samples, made ahead on the threads of a pool: PyTorch's DataLoader.
+///
+///     weft::loader batches(pool, weft::image_folder("flowers", {...}), {.batch_size = 64, .shuffle = true});
+///     for (auto& batch : batches) step(batch->images, batch->labels);           // on a thread
+///     co_await (weft::from(batches) | weft::for_each(step));                    // in a coroutine
+///
+/// Which samples a batch holds, and in which rows, is a function of the options and of the number of samples:
+/// not of threads or time. An epoch's samples, shuffled or not, are cut into batches of batch_size; of each,
+/// rank r of world w makes rows [n r / w, n (r + 1) / w), where n is the number of the batch's samples. So
+/// the ranks' parts put together are the batches of one process, no sample is lost or repeated, and every
+/// rank has the same number of batches. Parts differ by at most one sample, and only if batch_size is no
+/// multiple of world or in the last, smaller batch of an epoch, where a part may be empty; drop_last leaves
+/// that one out.
+///
+/// The samples of one batch are loaded by all threads together, so the first batch is there as soon as it can
+/// be; a slow sample holds back its batch, and with `ordered` those behind it, of which at most `prefetch`
+/// are made. Memory: prefetch batches here, and those that the caller holds.
+///
+/// Nothing starts before the first batch is asked for. The destructor blocks until the samples that are being
+/// loaded are done. The pool must outlive the loader.
+///
+/// Thread safety: next(), next_wait() and iteration: one call at a time; state(), stats() and failures() from
+/// any thread at any time.
+/// Cancellation: a cancelled next() throws `cancelled` and has taken no batch.
+template <sample_source Source>
+class loader {
+ public:
+  /// The samples of one batch.
+  using batch_type = typename detail::source_batch<Source>::type;
+  /// What next() gives out.
+  using value_type = loaded_batch<batch_type>;
+
+  /// @param pool whose threads load
+  /// @param source what is loaded, moved in
+  /// @param options see there
+  /// @throws invalid_argument naming the option that cannot work
+  loader(thread_pool& pool, Source source, loader_options options = {})
+      : maker_(std::move(source)), line_(pool, maker_, maker_.source.size(), checked(options)) {
+    maker_.set_up(line_.slots());
+  }
+  loader(const loader&) = delete;
+  loader& operator=(const loader&) = delete;
+  ~loader() { line_.close(); }
+
+  /// The next batch, or nothing after the last epoch. Throws load_error where a sample cannot be loaded and
+  /// on_error is `stop`, and again if it is called again; `cancelled` if the pool's calls were cancelled.
+  task<std::optional<value_type>> next() {
+    std::optional<value_type> batch;
+    std::optional<detail::made_batch> made = co_await line_.next();
+    if (made) hand_over(std::move(*made), batch);
+    co_return batch;
+  }
+
+  /// As next(), blocking; meanwhile the calling thread loads samples itself, so it may be one of the pool's.
+  std::optional<value_type> next_wait() {
+    std::optional<value_type> batch;
+    std::optional<detail::made_batch> made = line_.next_wait();
+    if (made) hand_over(std::move(*made), batch);
+    return batch;
+  }
+
+  /// An input iterator over the batches that are left; going on blocks as next_wait() does.
+  class iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;  ///< one pass
+    using difference_type = std::ptrdiff_t;             ///< for the standard library
+    using value_type = loaded_batch<batch_type>;        ///< a batch
+    using pointer = value_type*;                        ///< to the current batch
+    using reference = value_type&;                      ///< valid until the iterator goes on
+
+    /// Waits for the first batch. @param from what is iterated over
+    explicit iterator(loader& from) : loader_(&from) { ++*this; }
+    /// The current batch.
+    reference operator*() noexcept { return *current_; }
+    /// The current batch.
+    pointer operator->() noexcept { return &*current_; }
+    /// Waits for the next batch.
+    iterator& operator++() {
+      current_.reset();  // its memory may be used for the next ones
+      current_ = loader_->next_wait();
+      return *this;
+    }
+    /// As the other one.
+    void operator++(int) { ++*this; }
+    /// Whether there are no more.
+    bool operator==(std::default_sentinel_t) const noexcept { return !current_; }
+
+   private:
+    loader* loader_;
+    std::optional<value_type> current_;
+  };
+
+  /// Waits for the next batch; see iterator.
+  iterator begin() { return iterator(*this); }
+  /// The end of the last epoch.
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+  /// How many batches an epoch has, the same for every rank.
+  std::int64_t batches_per_epoch() const noexcept { return line_.batches_per_epoch(); }
+
+  /// Where the loader stands: the batches that were given out are behind it, those made ahead are not.
+  loader_state state() const { return line_.state(); }
+
+  /// Continues where another loader's state() says, with the very next sample, at once: what came before is
+  /// not gone through. To be called before the first batch is asked for. The pool and the rank and world of
+  /// the split may be others.
+  ///
+  /// @throws invalid_argument if the state belongs to another set, seed, batch size or way of ordering, or if
+  ///         batches were asked for
+  void resume(const loader_state& where) { line_.resume(where); }
+
+  /// What it has done so far.
+  loader_stats stats() const { return line_.stats(); }
+
+  /// The samples that could not be loaded, in the order in which that was found; at most the first 1000, all
+  /// are counted in stats().
+  std::vector<failed_sample> failures() const { return line_.failures(); }
+
+ private:
+  struct maker final : detail::batch_maker {
+    explicit maker(Source from) : source(std::move(from)) {}
+
+    void set_up(std::size_t slots) {
+      batches.resize(slots);
+      shelf = std::make_shared<detail::batch_shelf<batch_type>>(slots);
+    }
+
+    void prepare(std::size_t slot, std::int64_t samples) override {
+      batches[slot] = shelf->take();
+      if constexpr (batch_source<Source>) {
+        source.prepare(batches[slot], samples);
+      } else {
+        batches[slot].resize(static_cast<std::size_t>(samples));
+      }
+    }
+
+    std::int64_t load(std::size_t slot, const sample_request& request) override {
+      if constexpr (batch_source<Source>) {
+        return source.load(request, batches[slot]);
+      } else {
+        auto& row = batches[slot][static_cast<std::size_t>(request.row)];
+        row = source.load(request.index);
+        return static_cast<std::int64_t>(sizeof(row));
+      }
+    }
+
+    void keep(std::size_t slot, std::span<const std::int64_t> rows) override {
+      if constexpr (!batch_source<Source>) {
+        auto& samples = batches[slot];
+        std::size_t kept = 0;
+        for (const std::int64_t row : rows) {
+          const auto from = static_cast<std::size_t>(row);
+          if (kept != from) samples[kept] = std::move(samples[from]);
+          ++kept;
+        }
+        samples.resize(kept);
+      } else if constexpr (can_keep) {
+        source.keep(batches[slot], rows);
+      }
+    }
+
+    std::string name(std::int64_t index) const override {
+      if constexpr (requires { source.name(index); }) {
+        return source.name(index);
+      } else {
+        return "sample " + std::to_string(index);
+      }
+    }
+
+    Source source;
+    std::vector<batch_type> batches;
+    std::shared_ptr<detail::batch_shelf<batch_type>> shelf;
+  };
+
+  static_assert(!std::same_as<batch_type, std::vector<bool>>,
+                "the elements of a std::vector<bool> cannot be written by several threads");
+
+  static constexpr bool can_keep = !batch_source<Source> || requires(const Source& from, batch_type& batch,
+                                                                     std::span<const std::int64_t> rows) {
+    from.keep(batch, rows);
+  };
+
+  static const loader_options& checked(const loader_options& options) {
+    if (!can_keep && options.on_error == bad_sample::skip) {
+      throw invalid_argument(
+          "loader: on_error is skip, which needs a source with keep(); use replace or stop");
+    }
+    return options;
+  }
+
+  void hand_over(detail::made_batch made, std::optional<value_type>& out) {
+    const std::size_t slot = made.slot;
+    out.emplace(std::move(maker_.batches[slot]), std::move(made), maker_.shelf);
+    line_.release(slot);
+  }
+
+  maker maker_;
+  detail::batch_line line_;
+};
+
+}  // namespace weft

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <weft/async/stream/map.hpp>
+#include <weft/core/error.hpp>
+#include <weft/core/philox.hpp>
+
+#include <cstdint>  // for std::int64_t, std::uint64_t, std::uint8_t
+#include <string>   // for std::string
+#include <utility>  // for std::move
+#include <vector>   // for std::vector
+
+namespace weft {
+
+/// What a loader does about a sample that cannot be loaded.
+enum class bad_sample : std::uint8_t {
+  /// The batch that it belongs to is not given out: next() throws load_error in its place.
+  stop,
+  /// Its batch comes without it, and may then be empty.
+  skip,
+  /// Another sample of the epoch takes its row, chosen by the seed; if sixteen of them fail too, as stop.
+  replace,
+};
+
+/// How a loader works.
+struct loader_options {
+  /// How many samples make a batch, over all ranks; at least 1.
+  std::int64_t batch_size = 64;
+  /// Whether every epoch has an order of its own, or that of the source.
+  bool shuffle = false;
+  /// The experiment's seed, for the order and for the random numbers that the source gets.
+  std::uint64_t seed = 0;
+  /// How often the source is gone through; 0 for without end.
+  std::int64_t epochs = 1;
+  /// How many batches may be in work or ready at the same time; 0 for twice the pool's threads.
+  int prefetch = 0;
+  /// Whether a last batch of an epoch that is not full is left out.
+  bool drop_last = false;
+  /// Whether batches come in their order, or as they are ready, so that a slow sample delays only its own.
+  map_order order = ordered;
+  /// Which part of every batch is made here, in [0, world).
+  std::int64_t rank = 0;
+  /// Into how many parts a batch is split; at most batch_size.
+  std::int64_t world = 1;
+  /// What happens when a sample cannot be loaded.
+  bad_sample on_error = bad_sample::stop;
+};
+
+/// One sample that a loader asks a source for.
+struct sample_request {
+  /// Which sample of the source.
+  std::int64_t index = 0;
+  /// Which row of the batch it goes to.
+  std::int64_t row = 0;
+  /// The epoch, from 0.
+  std::int64_t epoch = 0;
+  /// Random numbers for this sample in this epoch: the same for the same seed, whichever thread or rank loads
+  /// it.
+  philox random{0};
+};
+
+/// Where a loader stands, small enough to go into every checkpoint. Batches are numbered through all epochs.
+struct loader_state {
+  /// The number of samples in the source.
+  std::int64_t samples = 0;
+  /// The loader's batch_size.
+  std::int64_t batch_size = 0;
+  /// The loader's seed.
+  std::uint64_t seed = 0;
+  /// Whether the loader shuffles.
+  bool shuffle = false;
+  /// Whether the loader leaves out a last batch that is not full.
+  bool drop_last = false;
+  /// The first batch that has not been given out.
+  std::int64_t next = 0;
+  /// The batches behind it that have been, with as_ready.
+  std::vector<std::int64_t> ahead = {};
+
+  /// Whether both are the same place of the same sequence.
+  friend bool operator==(const loader_state&, const loader_state&) = default;
+};
+
+/// What a loader has done.
+struct loader_stats {
+  /// Samples in the batches that were given out.
+  std::int64_t samples = 0;
+  /// Batches that were given out.
+  std::int64_t batches = 0;
+  /// What the source says it has read, in bytes; for a source of values, their size.
+  std::int64_t bytes = 0;
+  /// How often a sample could not be loaded.
+  std::int64_t errors = 0;
+  /// Time since the first batch was asked for, in seconds; until the end, when that has been reached.
+  double seconds = 0.0;
+  /// The part of it that the caller waited in next(), or loaded samples in next_wait(), in seconds.
+  double waited = 0.0;
+  /// Time spent in the source, summed over threads, in seconds.
+  double loading = 0.0;
+
+  /// Samples per second since the first batch was asked for.
+  double samples_per_second() const noexcept {
+    return seconds > 0.0 ? static_cast<double>(samples) / seconds : 0.0;
+  }
+  /// The share of the time that the caller waited: near 0 the loader is fast enough, near 1 it is all there
+  /// is.
+  double wait_share() const noexcept { return seconds > 0.0 ? waited / seconds : 0.0; }
+};
+
+/// A sample that could not be loaded.
+struct failed_sample {
+  /// Which sample of the source.
+  std::int64_t index = 0;
+  /// In which epoch.
+  std::int64_t epoch = 0;
+  /// What the source calls it, e.g. its file.
+  std::string name;
+  /// What was thrown.
+  std::string reason;
+};
+
+/// A sample could not be loaded and the loader was not told to go on without it; what() names it and says
+/// why.
+class load_error : public error {
+ public:
+  /// @param sample which one and why
+  explicit load_error(failed_sample sample)
+      : error("loader: " + sample.name + ": " + sample.reason), sample_(std::move(sample)) {}
+
+  /// Which sample it was, and why.
+  const failed_sample& sample() const noexcept { return sample_; }
+
+ private:
+  failed_sample sample_;
+};
+
+}  // namespace weft
