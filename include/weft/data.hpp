@@ -5,7 +5,9 @@
 #include <weft/data/collate.hpp>
 #include <weft/data/gzip.hpp>
 #include <weft/data/idx.hpp>
+#include <weft/data/image_folder.hpp>
 #include <weft/data/image_set.hpp>
+#include <weft/data/jpeg.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/loader_options.hpp>
 #include <weft/data/sampler.hpp>

@@ -1,7 +1,7 @@
 #include <weft/data/detail/batch_line.hpp>
 #include <weft/data/sampler.hpp>
 
-#include <algorithm>           // for std::clamp, std::min, std::max, std::lower_bound, std::binary_search
+#include <algorithm>           // for std::clamp, std::max, std::sort, std::lower_bound
 #include <atomic>              // for std::atomic
 #include <chrono>              // for std::chrono::steady_clock
 #include <condition_variable>  // for std::condition_variable
@@ -305,10 +305,10 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
       given_ahead_.insert(std::lower_bound(given_ahead_.begin(), given_ahead_.end(), from.batch), from.batch);
       return;
     }
-    std::size_t follow = 0;
-    do {
-      ++next_to_give_;
-    } while (follow < given_ahead_.size() && given_ahead_[follow++] == next_to_give_);
+    ++next_to_give_;
+    for (const std::int64_t ahead : given_ahead_) {
+      if (ahead == next_to_give_) ++next_to_give_;
+    }
     given_ahead_.erase(given_ahead_.begin(),
                        std::lower_bound(given_ahead_.begin(), given_ahead_.end(), next_to_give_));
   }

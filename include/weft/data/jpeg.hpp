@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>       // for std::array
+#include <cstdint>     // for std::int64_t, std::uint8_t
+#include <functional>  // for std::function
+#include <span>        // for std::span
+#include <string>      // for std::string
+
+namespace weft {
+
+/// A rectangle of an image, in pixels from its upper left corner.
+struct image_area {
+  /// The first row.
+  double top = 0.0;
+  /// The first column.
+  double left = 0.0;
+  /// The height, positive.
+  double rows = 0.0;
+  /// The width, positive.
+  double cols = 0.0;
+};
+
+/// What becomes of a decoded JPEG.
+struct jpeg_target {
+  /// The height of the result.
+  std::int64_t rows = 224;
+  /// The width of the result.
+  std::int64_t cols = 224;
+  /// Whether left and right change places.
+  bool flip = false;
+  /// Subtracted from each channel's value / 255; red, green, blue.
+  std::array<float, 3> mean = {0.0F, 0.0F, 0.0F};
+  /// Divides the difference; not 0.
+  std::array<float, 3> deviation = {1.0F, 1.0F, 1.0F};
+};
+
+/// Chooses the part of an image that is wanted, from its height and width; it must lie inside.
+using choose_area = std::function<image_area(std::int64_t rows, std::int64_t cols)>;
+
+/// Decodes a JPEG, cuts an area out, resizes it (bilinear), normalises it and writes it as floats, in one
+/// pass over its rows: the decoded image is never in memory as a whole.
+///
+/// Where the area is at least twice, four or eight times the target in both directions, the decoder makes an
+/// image of a half, a quarter or an eighth of the size, which is several times faster and averages instead of
+/// leaving pixels out. What lies below the area is not decoded, so damage there is not seen.
+///
+/// Grey images become three equal channels; CMYK is refused, and so are images of more than 2^28 pixels.
+///
+/// @param content the JPEG file's bytes
+/// @param name what errors call it, mostly the path
+/// @param target size, flip and scale of the result
+/// @param area which part is wanted
+/// @param out the result, [target.rows, target.cols, 3], red, green, blue; on an exception unspecified
+/// @throws format_error naming the byte up to which it was read, if the content is damaged, ends too soon, or
+/// is
+///         no JPEG; invalid_argument if the target cannot be, or out does not fit it
+/// Thread safety: safe.
+void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name, const jpeg_target& target,
+                 const choose_area& area, std::span<float> out);
+
+}  // namespace weft

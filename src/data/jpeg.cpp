@@ -1,0 +1,214 @@
+#include <weft/core/error.hpp>
+#include <weft/data/jpeg.hpp>
+
+#include <cstdio>  // for std::FILE, which jpeglib.h needs
+
+#include <jpeglib.h>  // for jpeg_decompress_struct
+
+#include <jerror.h>  // for JWRN_EXTRANEOUS_DATA
+
+#include <algorithm>  // for std::clamp, std::min, std::max, std::swap
+#include <cmath>      // for std::floor
+#include <csetjmp>    // for setjmp, std::longjmp
+#include <cstddef>    // for std::size_t
+#include <vector>     // for std::vector
+
+namespace weft {
+namespace {
+
+constexpr std::int64_t most_pixels = std::int64_t{1} << 28;
+
+/// libjpeg over a span. Its errors jump back into run(); the frames between hold nothing to destroy.
+class jpeg_reader {
+ public:
+  jpeg_reader(std::span<const std::uint8_t> content, const std::string& name)
+      : content_(content), name_(name) {
+    jpeg_.err = jpeg_std_error(&errors_);
+    errors_.error_exit = [](j_common_ptr jpeg) { self(jpeg).jump(); };
+    errors_.emit_message = [](j_common_ptr jpeg, int level) {
+      // -1 is a warning: data that had to be guessed. Bytes between two markers are harmless.
+      if (level < 0 && jpeg->err->msg_code != JWRN_EXTRANEOUS_DATA) self(jpeg).jump();
+    };
+    jpeg_.client_data = this;
+    run([](jpeg_decompress_struct& jpeg) { jpeg_create_decompress(&jpeg); });
+  }
+  jpeg_reader(const jpeg_reader&) = delete;
+  jpeg_reader& operator=(const jpeg_reader&) = delete;
+  ~jpeg_reader() { jpeg_destroy_decompress(&jpeg_); }
+
+  /// Reads the header.
+  void open() {
+    if (content_.empty()) throw format_error(name_, 0, "the file is empty, it should be a JPEG");
+    jpeg_mem_src(&jpeg_, content_.data(), static_cast<unsigned long>(content_.size()));
+    run([](jpeg_decompress_struct& jpeg) { jpeg_read_header(&jpeg, TRUE); });
+    if (rows() * cols() > most_pixels) {
+      throw format_error(name_, offset(),
+                         "the image has " + std::to_string(rows()) + " x " + std::to_string(cols()) +
+                             " pixels; at most 2^28 are accepted");
+    }
+  }
+
+  /// Starts decoding at 1 / divisor of the size.
+  void start(unsigned divisor) {
+    jpeg_.scale_num = 1;
+    jpeg_.scale_denom = divisor;
+    jpeg_.out_color_space = JCS_RGB;
+    run([](jpeg_decompress_struct& jpeg) { jpeg_start_decompress(&jpeg); });
+  }
+
+  void read_row(std::uint8_t* row) {
+    row_ = row;
+    run([](jpeg_decompress_struct& jpeg) {
+      JSAMPROW rows[] = {self(reinterpret_cast<j_common_ptr>(&jpeg)).row_};
+      jpeg_read_scanlines(&jpeg, rows, 1);
+    });
+  }
+
+  std::int64_t rows() const noexcept { return jpeg_.image_height; }
+  std::int64_t cols() const noexcept { return jpeg_.image_width; }
+  std::int64_t decoded_rows() const noexcept { return jpeg_.output_height; }
+  std::int64_t decoded_cols() const noexcept { return jpeg_.output_width; }
+
+ private:
+  static jpeg_reader& self(j_common_ptr jpeg) { return *static_cast<jpeg_reader*>(jpeg->client_data); }
+
+  [[noreturn]] void jump() { std::longjmp(back_, 1); }
+
+  void run(void (*step)(jpeg_decompress_struct&)) {
+    if (setjmp(back_) != 0) fail();
+    step(jpeg_);
+  }
+
+  [[noreturn]] void fail() {
+    char text[JMSG_LENGTH_MAX];
+    errors_.format_message(reinterpret_cast<j_common_ptr>(&jpeg_), text);
+    throw format_error(name_, offset(), std::string("not a whole JPEG: ") + text);
+  }
+
+  std::int64_t offset() const noexcept {
+    const auto left = jpeg_.src != nullptr ? static_cast<std::int64_t>(jpeg_.src->bytes_in_buffer) : 0;
+    // At its end libjpeg reads on in an end marker of its own.
+    return std::max<std::int64_t>(static_cast<std::int64_t>(content_.size()) - left, 0);
+  }
+
+  std::span<const std::uint8_t> content_;
+  const std::string& name_;
+  std::uint8_t* row_ = nullptr;
+  jpeg_error_mgr errors_{};
+  jpeg_decompress_struct jpeg_{};
+  std::jmp_buf back_{};
+};
+
+/// Where one row or column of the result comes from: first + share of the way to the next.
+struct between {
+  std::int64_t first;
+  std::int64_t second;
+  float share;
+};
+
+/// @param begin, length the part of an axis that is wanted, in decoded pixels; @param available how many
+/// there are
+between source_of(std::int64_t index, std::int64_t wanted, double begin, double length,
+                  std::int64_t available) noexcept {
+  const double step = length / static_cast<double>(wanted);
+  const double low = std::max(begin, 0.0);
+  const double high = std::max(std::min(begin + length, static_cast<double>(available)) - 1.0, low);
+  const double place = std::clamp(begin + (static_cast<double>(index) + 0.5) * step - 0.5, low, high);
+  const auto last = available - 1;
+  const auto first = std::clamp<std::int64_t>(static_cast<std::int64_t>(std::floor(place)), 0, last);
+  return {first, std::min(first + 1, last), static_cast<float>(place - static_cast<double>(first))};
+}
+
+struct scratch {
+  std::vector<between> columns;
+  std::vector<std::uint8_t> decoded;
+  std::vector<float> upper;
+  std::vector<float> lower;
+};
+
+void resize_row(const scratch& buffers, std::vector<float>& out) {
+  float* to = out.data();
+  for (const between& column : buffers.columns) {
+    const std::uint8_t* first = buffers.decoded.data() + 3 * column.first;
+    const std::uint8_t* second = buffers.decoded.data() + 3 * column.second;
+    for (int channel = 0; channel < 3; ++channel) {
+      const auto left = static_cast<float>(first[channel]);
+      *to++ = left + column.share * (static_cast<float>(second[channel]) - left);
+    }
+  }
+}
+
+void check(const jpeg_target& target, std::size_t floats) {
+  if (target.rows < 1 || target.cols < 1) {
+    throw invalid_argument("decode_jpeg: the target is " + std::to_string(target.rows) + " x " +
+                           std::to_string(target.cols) + " pixels; it must have at least one");
+  }
+  if (static_cast<std::int64_t>(floats) != target.rows * target.cols * 3) {
+    throw invalid_argument("decode_jpeg: out has " + std::to_string(floats) +
+                           " floats but the target needs " + std::to_string(target.rows * target.cols * 3));
+  }
+  for (const float deviation : target.deviation) {
+    if (!(deviation != 0.0F)) throw invalid_argument("decode_jpeg: a deviation is 0");
+  }
+}
+
+}  // namespace
+
+void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name, const jpeg_target& target,
+                 const choose_area& area, std::span<float> out) {
+  static thread_local scratch buffers;
+  check(target, out.size());
+  jpeg_reader jpeg(content, name);
+  jpeg.open();
+  const image_area wanted = area(jpeg.rows(), jpeg.cols());
+  if (!(wanted.rows > 0.0 && wanted.cols > 0.0)) throw invalid_argument("decode_jpeg: the area is empty");
+  unsigned divisor = 1;
+  while (divisor < 8 && wanted.rows >= 2.0 * divisor * static_cast<double>(target.rows) &&
+         wanted.cols >= 2.0 * divisor * static_cast<double>(target.cols)) {
+    divisor *= 2;
+  }
+  jpeg.start(divisor);
+
+  const double across = static_cast<double>(jpeg.decoded_cols()) / static_cast<double>(jpeg.cols());
+  const double down = static_cast<double>(jpeg.decoded_rows()) / static_cast<double>(jpeg.rows());
+  buffers.columns.clear();
+  for (std::int64_t col = 0; col < target.cols; ++col) {
+    buffers.columns.push_back(source_of(target.flip ? target.cols - 1 - col : col, target.cols,
+                                        wanted.left * across, wanted.cols * across, jpeg.decoded_cols()));
+  }
+  const auto width = static_cast<std::size_t>(3 * target.cols);
+  buffers.decoded.resize(static_cast<std::size_t>(3 * jpeg.decoded_cols()));
+  buffers.upper.resize(width);
+  buffers.lower.resize(width);
+  std::array<float, 3> factor{};
+  std::array<float, 3> offset{};
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    factor[channel] = 1.0F / (255.0F * target.deviation[channel]);
+    offset[channel] = -target.mean[channel] / target.deviation[channel];
+  }
+
+  std::int64_t decoded = 0;  // rows; the last one, resized, is in lower, the one before it in upper
+  float* to = out.data();
+  for (std::int64_t row = 0; row < target.rows; ++row) {
+    const between here =
+        source_of(row, target.rows, wanted.top * down, wanted.rows * down, jpeg.decoded_rows());
+    while (decoded <= here.second) {
+      jpeg.read_row(buffers.decoded.data());
+      if (decoded++ < here.first) continue;
+      std::swap(buffers.upper, buffers.lower);
+      resize_row(buffers, buffers.lower);
+    }
+    const bool both = here.first != here.second;
+    const float* upper = (both ? buffers.upper : buffers.lower).data();
+    const float* lower = buffers.lower.data();
+    for (std::int64_t col = 0; col < target.cols; ++col) {
+      for (std::size_t channel = 0; channel < 3; ++channel) {
+        const float value = *upper + here.share * (*lower++ - *upper);
+        ++upper;
+        *to++ = value * factor[channel] + offset[channel];
+      }
+    }
+  }
+}
+
+}  // namespace weft
