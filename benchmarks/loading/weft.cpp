@@ -92,10 +92,10 @@ void measure(bool quick) {
   }
   const seconds taken = std::chrono::steady_clock::now() - begin;
   if (seen != epochs * set.count || labels != epochs * wanted) throw weft::error("the epochs are not whole");
-  fmt::print(
-      R"({{"case": "records", "value": {}, "unit": "samples/s", "limit": {{"what": "memcpy, one thread", "value": {}}}}})"
-      "\n",
-      static_cast<double>(seen) / taken.count(), limit / static_cast<double>(set.image_size()));
+  constexpr const char* line = R"({{"case": "records", "value": {}, "unit": "samples/s", )"
+                               R"("limit": {{"what": "memcpy, one thread", "value": {}}}}})"
+                               "\n";
+  fmt::print(line, static_cast<double>(seen) / taken.count(), limit / static_cast<double>(set.image_size()));
   fmt::print(stderr, "waited {:.0f} %, {:.2f} s in the source of {:.2f} s\n",
              100.0 * batches.stats().wait_share(), batches.stats().loading, batches.stats().seconds);
 }

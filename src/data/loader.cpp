@@ -350,7 +350,13 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     }
     const std::optional<std::size_t> index = free_slot();
     if (!index || !more_to_open()) return std::nullopt;
-    plan(slots_[*index], next_to_open_++);
+    try {
+      plan(slots_[*index], next_to_open_++);
+    } catch (...) {  // there is no memory for the epoch's order
+      failure_ = std::current_exception();
+      arrival_.set();
+      return std::nullopt;
+    }
     in_flight_.push_back(*index);
     return portion{*index, 0, 0};
   }

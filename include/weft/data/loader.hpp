@@ -286,7 +286,8 @@ class loader {
 
     void set_up(std::size_t slots) {
       batches.resize(slots);
-      shelf = std::make_shared<detail::batch_shelf<batch_type>>(slots);
+      // One for each slot, and two that a caller gives back while every slot is free.
+      shelf = std::make_shared<detail::batch_shelf<batch_type>>(slots + 2);
     }
 
     void prepare(std::size_t slot, std::int64_t samples) override {
