@@ -4,6 +4,7 @@
 #include <weft/compute/tensor.hpp>
 #include <weft/data/image_set.hpp>
 #include <weft/data/loader.hpp>
+#include <weft/data/records.hpp>
 
 #include <algorithm>   // for std::ranges::copy, std::min, std::max
 #include <chrono>      // for std::chrono::steady_clock
@@ -37,27 +38,6 @@ weft::image_set read_images() {
   return set;
 }
 
-struct records {
-  struct batch_type {
-    weft::tensor<std::uint8_t, 2> pixels;
-    weft::tensor<std::int64_t, 1> labels;
-  };
-  const weft::image_set* set;
-
-  std::int64_t size() const { return set->count; }
-  void prepare(batch_type& batch, std::int64_t samples) const {
-    const weft::shape<2> extents = {samples, set->image_size()};
-    if (batch.pixels.extents() == extents) return;
-    batch.pixels = weft::tensor<std::uint8_t, 2>(extents);
-    batch.labels = weft::tensor<std::int64_t, 1>({samples});
-  }
-  std::int64_t load(const weft::sample_request& request, batch_type& batch) const {
-    std::ranges::copy(set->image(request.index), batch.pixels.data() + request.row * set->image_size());
-    batch.labels.data()[request.row] = set->labels[static_cast<std::size_t>(request.index)];
-    return set->image_size();
-  }
-};
-
 // The bytes of an epoch, batch by batch in order, into one batch's place that stays in the cache: bytes/s.
 double copy_speed(const weft::image_set& set) {
   const auto batch = static_cast<std::size_t>(batch_size * set.image_size());
@@ -76,22 +56,25 @@ void measure(bool quick) {
   const weft::image_set set = read_images();
   std::int64_t wanted = 0;
   for (const std::uint8_t label : set.labels) wanted += label;
+  const weft::tensor_view<const std::uint8_t, 2> pixels(set.pixels.data(), {set.count, set.image_size()});
+  weft::tensor<std::int32_t, 1> labels({set.count});
+  std::ranges::copy(set.labels, labels.data());
   weft::thread_pool pool(threads);
   const std::int64_t epochs = quick ? 5 : 40;
   double limit = 0.0;
   for (int i = 0; i < 3; ++i) limit = std::max(limit, copy_speed(set));
   weft::loader batches(
-      pool, records{&set},
-      {.batch_size = batch_size, .shuffle = true, .seed = 1, .epochs = epochs, .prefetch = 16});
+      pool, weft::record_source<std::uint8_t>(pixels, labels.view()),
+      {.batch_size = batch_size, .shuffle = true, .seed = 1, .epochs = epochs, .prefetch = 8});
   std::int64_t seen = 0;
-  std::int64_t labels = 0;
+  std::int64_t sum = 0;
   const auto begin = std::chrono::steady_clock::now();
   for (auto& batch : batches) {
     seen += batch.size();
-    for (const std::int64_t label : batch->labels.elements()) labels += label;
+    for (const std::int32_t label : batch->labels.elements()) sum += label;
   }
   const seconds taken = std::chrono::steady_clock::now() - begin;
-  if (seen != epochs * set.count || labels != epochs * wanted) throw weft::error("the epochs are not whole");
+  if (seen != epochs * set.count || sum != epochs * wanted) throw weft::error("the epochs are not whole");
   constexpr const char* line = R"({{"case": "records", "value": {}, "unit": "samples/s", )"
                                R"("limit": {{"what": "memcpy, one thread", "value": {}}}}})"
                                "\n";

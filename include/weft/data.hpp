@@ -10,4 +10,5 @@
 #include <weft/data/jpeg.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/loader_options.hpp>
+#include <weft/data/records.hpp>
 #include <weft/data/sampler.hpp>

@@ -1,4 +1,5 @@
 #include <weft/data/collate.hpp>
+#include <weft/data/records.hpp>
 
 #include <array>    // for std::array
 #include <cmath>    // for std::sqrt
@@ -33,15 +34,9 @@ image_batch collate(const image_set& set, std::span<const std::int64_t> indices,
 
 void collate_into(const image_set& set, std::span<const std::int64_t> indices, const normalize& scale,
                   image_batch& batch) {
-  const auto samples = static_cast<std::int64_t>(indices.size());
-  const std::int64_t pixels = set.image_size();
-  if (batch.images.extents() != shape<2>{samples, pixels}) batch.images = tensor<float, 2>({samples, pixels});
-  if (batch.labels.extents() != shape<1>{samples}) batch.labels = tensor<std::int32_t, 1>({samples});
-  scale(cpu_context{}, tensor_view<const std::uint8_t, 2>(set.pixels.data(), {set.count, pixels}),
-        tensor_view<const std::int64_t, 1>(indices.data(), {samples}), batch.images.view());
-  for (std::int64_t row = 0; row < samples; ++row) {
-    batch.labels(row) = set.labels[static_cast<std::size_t>(indices[static_cast<std::size_t>(row)])];
-  }
+  const image_set_source source(set, scale);
+  source.prepare(batch, static_cast<std::int64_t>(indices.size()));
+  source.load_rows({.indices = indices}, batch);
 }
 
 }  // namespace weft

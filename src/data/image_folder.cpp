@@ -1,11 +1,12 @@
 #include <weft/core/error.hpp>
+#include <weft/data/detail/kept_rows.hpp>
 #include <weft/data/image_folder.hpp>
 
 #include <fcntl.h>     // for ::open
 #include <sys/stat.h>  // for ::fstat
 #include <unistd.h>    // for ::read, ::close
 
-#include <algorithm>     // for std::sort, std::copy_n, std::min, std::max
+#include <algorithm>     // for std::sort, std::min, std::max
 #include <cctype>        // for std::tolower
 #include <cerrno>        // for errno
 #include <cmath>         // for std::sqrt, std::exp, std::log
@@ -90,17 +91,6 @@ image_area random_part(std::int64_t rows, std::int64_t cols, double ratio, const
   return middle(rows, cols, ratio);
 }
 
-template <class T, int Rank>
-tensor<T, Rank> kept_rows(const tensor<T, Rank>& all, std::span<const std::int64_t> rows) {
-  auto extents = all.extents();
-  const std::int64_t width = extents[0] == 0 ? 0 : all.size() / extents[0];
-  extents[0] = static_cast<std::int64_t>(rows.size());
-  tensor<T, Rank> kept(extents);
-  T* to = kept.data();
-  for (const std::int64_t row : rows) to = std::copy_n(all.data() + row * width, width, to);
-  return kept;
-}
-
 }  // namespace
 
 image_folder::image_folder(std::string folder, image_folder_options options)
@@ -167,8 +157,8 @@ std::int64_t image_folder::load(const sample_request& request, batch_type& batch
 }
 
 void image_folder::keep(batch_type& batch, std::span<const std::int64_t> rows) const {
-  batch.images = kept_rows(batch.images, rows);
-  batch.labels = kept_rows(batch.labels, rows);
+  batch.images = detail::kept_rows(batch.images, rows);
+  batch.labels = detail::kept_rows(batch.labels, rows);
 }
 
 }  // namespace weft

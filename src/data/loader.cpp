@@ -488,10 +488,12 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   void fill(const portion& mine) noexcept {
     const clock::time_point begin = clock::now();
     outcome done;
-    for (std::int64_t row = mine.begin; row < mine.end; ++row) {
-      if (stopping_.load(std::memory_order_relaxed)) break;
-      load_row(mine.slot, row, done);
-      if (done.failure) break;
+    if (!load_together(mine, done)) {
+      for (std::int64_t row = mine.begin; row < mine.end; ++row) {
+        if (stopping_.load(std::memory_order_relaxed)) break;
+        load_row(mine.slot, row, done);
+        if (done.failure) break;
+      }
     }
     slot& here = slots_[mine.slot];
     const std::int64_t taken = nanoseconds(clock::now() - begin);
@@ -522,6 +524,28 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     sample_time_ = sample_time_ == 0 ? latest : (3 * sample_time_ + latest) / 4;
     for (failed_sample& failed : done.failures) {
       if (failures_.size() < most_failures_kept) failures_.push_back(std::move(failed));
+    }
+  }
+
+  // False if the source cannot, or if one of the samples is bad: then each is to be loaded on its own.
+  bool load_together(const portion& mine, outcome& done) noexcept {
+    if (!maker_.loads_rows()) return false;
+    slot& here = slots_[mine.slot];
+    const auto indices =
+        std::span(here.indices)
+            .subspan(static_cast<std::size_t>(mine.begin), static_cast<std::size_t>(mine.end - mine.begin));
+    std::int64_t position = here.first + mine.begin;
+    for (std::int64_t& index : indices) index = (*here.order)[position++];
+    try {
+      done.bytes += maker_.load_rows(
+          mine.slot, {.indices = indices, .row = mine.begin, .epoch = here.epoch, .seed = here.sample_seed});
+      return true;
+    } catch (const std::bad_alloc&) {
+      done.failure = std::current_exception();
+      done.failed_row = mine.begin;
+      return true;
+    } catch (...) {
+      return false;
     }
   }
 

@@ -341,6 +341,57 @@ TEST(LoaderTest, ASourceWritesIntoItsOwnBatchWithReproducibleRandomNumbers) {
   EXPECT_THROW(loader(pool, drawn{}, {.on_error = bad_sample::skip}), invalid_argument) << "it has no keep()";
 }
 
+/// Loads its samples many at a time, ten times their indices, unless one of them is bad.
+struct tens_together {
+  using batch_type = indices;
+  std::int64_t count = 0;
+  std::set<std::int64_t> bad = {};
+  std::atomic<std::int64_t>* together;
+
+  std::int64_t size() const { return count; }
+  void prepare(batch_type& batch, std::int64_t samples) const {
+    batch.assign(static_cast<std::size_t>(samples), -1);
+  }
+  std::int64_t load(const sample_request& request, batch_type& batch) const {
+    if (bad.contains(request.index)) throw std::runtime_error("broken");
+    batch[static_cast<std::size_t>(request.row)] = 10 * request.index;
+    return 1;
+  }
+  std::int64_t load_rows(const sample_rows& rows, batch_type& batch) const {
+    const auto wanted = static_cast<std::int64_t>(rows.indices.size());
+    for (std::int64_t i = 0; i < wanted; ++i) {
+      const sample_request each = rows[i];
+      EXPECT_EQ(each.random.word(0), philox(rows.seed, static_cast<std::uint64_t>(each.index)).word(0));
+      load(each, batch);
+    }
+    *together += wanted;
+    return wanted;
+  }
+  void keep(batch_type& batch, std::span<const std::int64_t> rows) const {
+    batch_type kept;
+    for (const std::int64_t row : rows) kept.push_back(batch[static_cast<std::size_t>(row)]);
+    batch = kept;
+  }
+};
+
+TEST(LoaderTest, LoadsRowsTogetherAndThoseOfABadSampleOneByOne) {
+  thread_pool pool(3);
+  for (const bad_sample policy : {bad_sample::skip, bad_sample::replace}) {
+    const loader_options options = {
+        .batch_size = 8, .shuffle = true, .seed = 4, .epochs = 3, .on_error = policy};
+    std::atomic<std::int64_t> together = 0;
+    loader all(pool, tens_together{100, {0, 7, 8, 99}, &together}, options);
+    EXPECT_EQ(drain(all), load(pool, {100, {0, 7, 8, 99}}, options));
+    EXPECT_GT(together, 0);
+    EXPECT_EQ(all.stats().errors, static_cast<std::int64_t>(all.failures().size()));
+  }
+  std::atomic<std::int64_t> together = 0;
+  loader whole(pool, tens_together{100, {}, &together}, {.batch_size = 8, .epochs = 2});
+  drain(whole);
+  EXPECT_EQ(together, 200) << "some were loaded one by one";
+  EXPECT_EQ(whole.stats().bytes, 200);
+}
+
 TEST(LoaderTest, UsesTheMemoryOfBatchesAgainAndABatchOutlivesTheLoader) {
   thread_pool pool(2);
   std::set<const std::int64_t*> places;

@@ -47,13 +47,20 @@ concept value_source = detail::sized_source<S> && requires(const S& source, std:
 ///
 ///     using batch_type = ...;                                    default constructible, movable
 ///     std::int64_t size() const;
-///     void prepare(batch_type&, std::int64_t samples) const;     gives it place for so many, whatever it
-///     held std::int64_t load(const sample_request&, batch_type&) const;   returns the bytes it read, for
-///     stats() void keep(batch_type&, std::span<const std::int64_t> rows) const;   for bad_sample::skip:
-///     drops the others
+///     void prepare(batch_type&, std::int64_t samples) const;
+///     std::int64_t load(const sample_request&, batch_type&) const;
 ///
-/// keep() may be left out where nothing is skipped. The loader calls load() from several threads at the same
-/// time, for different rows of one batch too.
+/// prepare() gives the batch place for so many samples, whatever it held; load() returns the bytes that it
+/// read, for stats(). Two more may be there:
+///
+///     void keep(batch_type&, std::span<const std::int64_t> rows) const;
+///     std::int64_t load_rows(const sample_rows&, batch_type&) const;
+///
+/// keep() drops all other rows: bad_sample::skip needs it. load_rows() does the same as load() for several
+/// rows, where that is faster in one call; if it throws, each of them is loaded again on its own.
+///
+/// The loader calls load() and load_rows() from several threads at the same time, for different rows of one
+/// batch too.
 template <class S>
 concept batch_source = detail::sized_source<S> &&
     requires(const S& source, typename S::batch_type& batch, const sample_request& request) {
@@ -309,6 +316,16 @@ class loader {
       }
     }
 
+    bool loads_rows() const noexcept override { return has_load_rows; }
+
+    std::int64_t load_rows(std::size_t slot, const sample_rows& rows) override {
+      if constexpr (has_load_rows) {
+        return source.load_rows(rows, batches[slot]);
+      } else {
+        return 0;
+      }
+    }
+
     void keep(std::size_t slot, std::span<const std::int64_t> rows) override {
       if constexpr (!batch_source<Source>) {
         auto& samples = batches[slot];
@@ -343,6 +360,11 @@ class loader {
   static constexpr bool can_keep = !batch_source<Source> || requires(const Source& from, batch_type& batch,
                                                                      std::span<const std::int64_t> rows) {
     from.keep(batch, rows);
+  };
+
+  static constexpr bool has_load_rows =
+      batch_source<Source> && requires(const Source& from, batch_type& batch, const sample_rows& rows) {
+    from.load_rows(rows, batch);
   };
 
   static const loader_options& checked(const loader_options& options) {

@@ -4,7 +4,9 @@
 #include <weft/core/error.hpp>
 #include <weft/core/philox.hpp>
 
+#include <cstddef>  // for std::size_t
 #include <cstdint>  // for std::int64_t, std::uint64_t, std::uint8_t
+#include <span>     // for std::span
 #include <string>   // for std::string
 #include <utility>  // for std::move
 #include <vector>   // for std::vector
@@ -56,6 +58,27 @@ struct sample_request {
   /// Random numbers for this sample in this epoch: the same for the same seed, whichever thread or rank loads
   /// it.
   philox random{0};
+};
+
+/// Consecutive rows of a batch that a loader asks a source for in one call.
+struct sample_rows {
+  /// Which samples of the source, in the order of the rows.
+  std::span<const std::int64_t> indices;
+  /// Which row the first of them goes to.
+  std::int64_t row = 0;
+  /// The epoch, from 0.
+  std::int64_t epoch = 0;
+  /// What the samples' random numbers are drawn with.
+  std::uint64_t seed = 0;
+
+  /// One of them, as load() would be asked for it. @param place which, from 0, not checked
+  sample_request operator[](std::int64_t place) const noexcept {
+    const std::int64_t index = indices[static_cast<std::size_t>(place)];
+    return {.index = index,
+            .row = row + place,
+            .epoch = epoch,
+            .random = philox(seed, static_cast<std::uint64_t>(index))};
+  }
 };
 
 /// Where a loader stands, small enough to go into every checkpoint. Batches are numbered through all epochs.

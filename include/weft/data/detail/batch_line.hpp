@@ -15,8 +15,8 @@
 
 namespace weft::detail {
 
-/// What a batch_line drives: a source and a batch for each slot. load() is called from several threads, for
-/// one slot too; the others by one thread a slot, before and after all of its load()s.
+/// What a batch_line drives: a source and a batch for each slot. load() and load_rows() are called from
+/// several threads, for one slot too; the others by one thread a slot, before and after all of those.
 class batch_maker {
  public:
   batch_maker() = default;
@@ -25,6 +25,9 @@ class batch_maker {
 
   virtual void prepare(std::size_t slot, std::int64_t samples) = 0;
   virtual std::int64_t load(std::size_t slot, const sample_request& request) = 0;
+  /// Whether load_rows() may be called.
+  virtual bool loads_rows() const noexcept = 0;
+  virtual std::int64_t load_rows(std::size_t slot, const sample_rows& rows) = 0;
   virtual void keep(std::size_t slot, std::span<const std::int64_t> rows) = 0;
   virtual std::string name(std::int64_t index) const = 0;
 
