@@ -11,6 +11,7 @@
 #include <cmath>      // for std::floor
 #include <csetjmp>    // for setjmp, std::longjmp
 #include <cstddef>    // for std::size_t
+#include <cstring>    // for std::memcpy
 #include <vector>     // for std::vector
 
 namespace weft {
@@ -56,6 +57,29 @@ class jpeg_reader {
     run([](jpeg_decompress_struct& jpeg) { jpeg_start_decompress(&jpeg); });
   }
 
+  /// Restricts the columns, after start(): at least [begin, end) will be decoded, as decoding all would.
+  /// Returns the first one.
+  std::int64_t crop(std::int64_t begin, std::int64_t end) {
+    // The outermost columns' chroma is interpolated as if the image ended there.
+    first_ = static_cast<JDIMENSION>(std::max<std::int64_t>(begin - 2, 0));
+    count_ = static_cast<JDIMENSION>(std::min<std::int64_t>(end + 2, jpeg_.output_width)) - first_;
+    if (first_ == 0 && count_ == jpeg_.output_width) return 0;
+    run([](jpeg_decompress_struct& jpeg) {
+      jpeg_reader& here = self(reinterpret_cast<j_common_ptr>(&jpeg));
+      jpeg_crop_scanline(&jpeg, &here.first_, &here.count_);
+    });
+    return first_;
+  }
+
+  /// Goes on without the next rows, which is faster than reading them.
+  void skip_rows(std::int64_t count) {
+    if (count <= 0) return;
+    count_ = static_cast<JDIMENSION>(count);
+    run([](jpeg_decompress_struct& jpeg) {
+      jpeg_skip_scanlines(&jpeg, self(reinterpret_cast<j_common_ptr>(&jpeg)).count_);
+    });
+  }
+
   void read_row(std::uint8_t* row) {
     row_ = row;
     run([](jpeg_decompress_struct& jpeg) {
@@ -93,7 +117,9 @@ class jpeg_reader {
 
   std::span<const std::uint8_t> content_;
   const std::string& name_;
-  std::uint8_t* row_ = nullptr;
+  std::uint8_t* row_ = nullptr;  // what follows are the arguments of a step
+  JDIMENSION first_ = 0;
+  JDIMENSION count_ = 0;
   jpeg_error_mgr errors_{};
   jpeg_decompress_struct jpeg_{};
   std::jmp_buf back_{};
@@ -119,23 +145,55 @@ between source_of(std::int64_t index, std::int64_t wanted, double begin, double 
   return {first, std::min(first + 1, last), static_cast<float>(place - static_cast<double>(first))};
 }
 
-struct scratch {
-  std::vector<between> columns;
-  std::vector<std::uint8_t> decoded;
-  std::vector<float> upper;
-  std::vector<float> lower;
+/// Of a column of the result: the place of its two pixels' first values in a row, and the share of the
+/// second.
+struct column_source {
+  std::int32_t first;
+  std::int32_t second;
+  float share;
 };
 
-void resize_row(const scratch& buffers, std::vector<float>& out) {
+struct scratch {
+  std::vector<column_source> columns;
+  std::vector<std::uint8_t> upper;
+  std::vector<std::uint8_t> lower;
+  std::vector<float> row;
+};
+
+/// A pixel and the value behind it, which does not matter: vectors have no three elements.
+using pixel [[gnu::vector_size(16)]] = float;
+
+pixel load_pixel(const float* from) noexcept {
+  pixel value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+/// Between two decoded rows.
+void blend_rows(const scratch& buffers, float share, std::vector<float>& out) noexcept {
+  const std::uint8_t* upper = buffers.upper.data();
+  const std::uint8_t* lower = buffers.lower.data();
   float* to = out.data();
-  for (const between& column : buffers.columns) {
-    const std::uint8_t* first = buffers.decoded.data() + 3 * column.first;
-    const std::uint8_t* second = buffers.decoded.data() + 3 * column.second;
-    for (int channel = 0; channel < 3; ++channel) {
-      const auto left = static_cast<float>(first[channel]);
-      *to++ = left + column.share * (static_cast<float>(second[channel]) - left);
-    }
+  for (std::size_t i = 0; i < buffers.upper.size(); ++i) {
+    const auto above = static_cast<float>(upper[i]);
+    to[i] = above + share * (static_cast<float>(lower[i]) - above);
   }
+}
+
+/// Between the columns of a blended row, and normalised.
+void blend_columns(const scratch& buffers, pixel factor, pixel offset, float* to) noexcept {
+  const float* row = buffers.row.data();
+  const auto blended = [&](const column_source& column) {
+    const pixel left = load_pixel(row + column.first);
+    return (left + column.share * (load_pixel(row + column.second) - left)) * factor + offset;
+  };
+  const std::size_t last = buffers.columns.size() - 1;
+  for (std::size_t col = 0; col < last; ++col, to += 3) {
+    const pixel value = blended(buffers.columns[col]);
+    std::memcpy(to, &value, sizeof value);  // the next pixel goes over its fourth element
+  }
+  const pixel value = blended(buffers.columns[last]);
+  std::memcpy(to, &value, 3 * sizeof(float));
 }
 
 void check(const jpeg_target& target, std::size_t floats) {
@@ -161,7 +219,15 @@ void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name,
   jpeg_reader jpeg(content, name);
   jpeg.open();
   const image_area wanted = area(jpeg.rows(), jpeg.cols());
-  if (!(wanted.rows > 0.0 && wanted.cols > 0.0)) throw invalid_argument("decode_jpeg: the area is empty");
+  constexpr double rounding = 1e-6;
+  const auto inside = [](double begin, double length, std::int64_t available) {
+    return length > 0.0 && begin > -rounding && begin + length < static_cast<double>(available) + rounding;
+  };
+  if (!inside(wanted.top, wanted.rows, jpeg.rows()) || !inside(wanted.left, wanted.cols, jpeg.cols())) {
+    throw invalid_argument("decode_jpeg: " + name +
+                           ": the area is empty or not within the image, which has " +
+                           std::to_string(jpeg.rows()) + " x " + std::to_string(jpeg.cols()) + " pixels");
+  }
   unsigned divisor = 1;
   while (divisor < 8 && wanted.rows >= 2.0 * divisor * static_cast<double>(target.rows) &&
          wanted.cols >= 2.0 * divisor * static_cast<double>(target.cols)) {
@@ -171,43 +237,43 @@ void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name,
 
   const double across = static_cast<double>(jpeg.decoded_cols()) / static_cast<double>(jpeg.cols());
   const double down = static_cast<double>(jpeg.decoded_rows()) / static_cast<double>(jpeg.rows());
+  const auto row_source = [&, available = jpeg.decoded_rows()](std::int64_t row) {
+    return source_of(row, target.rows, wanted.top * down, wanted.rows * down, available);
+  };
+  const auto col_source = [&, available = jpeg.decoded_cols()](std::int64_t col) {
+    return source_of(col, target.cols, wanted.left * across, wanted.cols * across, available);
+  };
+  const std::int64_t first_col = jpeg.crop(col_source(0).first, col_source(target.cols - 1).second + 1);
   buffers.columns.clear();
   for (std::int64_t col = 0; col < target.cols; ++col) {
-    buffers.columns.push_back(source_of(target.flip ? target.cols - 1 - col : col, target.cols,
-                                        wanted.left * across, wanted.cols * across, jpeg.decoded_cols()));
+    const between from = col_source(target.flip ? target.cols - 1 - col : col);
+    buffers.columns.push_back({static_cast<std::int32_t>(3 * (from.first - first_col)),
+                               static_cast<std::int32_t>(3 * (from.second - first_col)), from.share});
   }
-  const auto width = static_cast<std::size_t>(3 * target.cols);
-  buffers.decoded.resize(static_cast<std::size_t>(3 * jpeg.decoded_cols()));
+  const auto width = static_cast<std::size_t>(3 * jpeg.decoded_cols());
   buffers.upper.resize(width);
   buffers.lower.resize(width);
-  std::array<float, 3> factor{};
-  std::array<float, 3> offset{};
+  buffers.row.resize(width + 1);  // the last pixel is loaded with the value behind it
+  pixel factor = {};
+  pixel offset = {};
   for (std::size_t channel = 0; channel < 3; ++channel) {
     factor[channel] = 1.0F / (255.0F * target.deviation[channel]);
     offset[channel] = -target.mean[channel] / target.deviation[channel];
   }
 
-  std::int64_t decoded = 0;  // rows; the last one, resized, is in lower, the one before it in upper
+  std::int64_t decoded = row_source(0).first;  // rows; the last one is in lower, the one before it in upper
+  jpeg.skip_rows(decoded);
   float* to = out.data();
-  for (std::int64_t row = 0; row < target.rows; ++row) {
-    const between here =
-        source_of(row, target.rows, wanted.top * down, wanted.rows * down, jpeg.decoded_rows());
+  for (std::int64_t row = 0; row < target.rows; ++row, to += 3 * target.cols) {
+    const between here = row_source(row);
     while (decoded <= here.second) {
-      jpeg.read_row(buffers.decoded.data());
-      if (decoded++ < here.first) continue;
       std::swap(buffers.upper, buffers.lower);
-      resize_row(buffers, buffers.lower);
+      jpeg.read_row(buffers.lower.data());
+      ++decoded;
     }
-    const bool both = here.first != here.second;
-    const float* upper = (both ? buffers.upper : buffers.lower).data();
-    const float* lower = buffers.lower.data();
-    for (std::int64_t col = 0; col < target.cols; ++col) {
-      for (std::size_t channel = 0; channel < 3; ++channel) {
-        const float value = *upper + here.share * (*lower++ - *upper);
-        ++upper;
-        *to++ = value * factor[channel] + offset[channel];
-      }
-    }
+    // In the last row of the image there is no other below; upper is any row then.
+    blend_rows(buffers, here.first == here.second ? 1.0F : here.share, buffers.row);
+    blend_columns(buffers, factor, offset, to);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <data/test_jpeg.hpp>
 
 #include <algorithm>  // for std::clamp
-#include <cmath>      // for std::floor
+#include <cmath>      // for std::floor, std::nan
 
 namespace weft {
 namespace {
@@ -84,6 +84,49 @@ TEST(JpegTest, AreaIsResizedBilinearly) {
       }
     }
   }
+}
+
+int texture(int row, int col, int channel) {
+  return static_cast<int>((row * 2654435761U + col * 40503U * (row % 7 + 1) + channel * 97U) >> 8 & 0xff) /
+             2 +
+         (row + col) / 4;
+}
+
+// Whatever lies around the part is left out in the decoder: the pixels must be those of the whole image.
+TEST(JpegTest, APartIsDecodedAsTheWholeWouldBe) {
+  for (const test::subsampling chroma : {test::subsampling{1, 1}, {2, 1}, {2, 2}}) {
+    const test::bytes content = test::jpeg(150, 170, texture, 3, 90, chroma);
+    const test::bytes pixels = test::decoded(content);
+    for (int top = 0; top < 40; top += 3) {
+      const int left = top * 29 % 60;
+      const int rows = 30 + top;
+      const int cols = 100 - top;
+      const image_area part = {static_cast<double>(top), static_cast<double>(left), static_cast<double>(rows),
+                               static_cast<double>(cols)};
+      const auto out = decode(content, {.rows = rows, .cols = cols}, [&](auto, auto) { return part; });
+      for (int row = 0; row < rows; ++row) {
+        for (int i = 0; i < 3 * cols; ++i) {
+          ASSERT_NEAR(out[static_cast<std::size_t>(3 * row * cols + i)] * 255.0F,
+                      pixels[static_cast<std::size_t>(3 * ((top + row) * 170 + left) + i)], 1e-3)
+              << chroma.across << "x" << chroma.down << ": " << rows << " x " << cols << " from " << top
+              << ", " << left << ": row " << row << ", column " << i / 3;
+        }
+      }
+    }
+  }
+}
+
+TEST(JpegTest, TheAreaMustLieInTheImage) {
+  const test::bytes content = test::jpeg(20, 30, slopes);
+  const auto refused = [&](const image_area& part) {
+    EXPECT_THROW(decode(content, {}, [&](auto, auto) { return part; }), invalid_argument)
+        << part.top << ", " << part.left << ": " << part.rows << " x " << part.cols;
+  };
+  refused({0.0, 0.0, 21.0, 30.0});
+  refused({0.0, 1.0, 20.0, 30.0});
+  refused({-1.0, 0.0, 20.0, 30.0});
+  refused({0.0, 0.0, 0.0, 30.0});
+  refused({std::nan(""), 0.0, 20.0, 30.0});
 }
 
 // A slope is the same at any scale: what differs is where pixels lie.

@@ -11,9 +11,15 @@
 
 namespace weft::test {
 
+/// How many pixels share one value of colour.
+struct subsampling {
+  int across = 2;
+  int down = 2;
+};
+
 /// A JPEG whose pixels are given by a function of row, column and channel; one channel is grey.
 inline std::vector<std::uint8_t> jpeg(int rows, int cols, const std::function<int(int, int, int)>& pixel,
-                                      int channels = 3, int quality = 95) {
+                                      int channels = 3, int quality = 95, subsampling chroma = {}) {
   jpeg_compress_struct jpeg{};
   jpeg_error_mgr errors{};
   jpeg.err = jpeg_std_error(&errors);
@@ -27,6 +33,8 @@ inline std::vector<std::uint8_t> jpeg(int rows, int cols, const std::function<in
   jpeg.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_set_defaults(&jpeg);
   jpeg_set_quality(&jpeg, quality, TRUE);
+  jpeg.comp_info[0].h_samp_factor = channels == 1 ? 1 : chroma.across;
+  jpeg.comp_info[0].v_samp_factor = channels == 1 ? 1 : chroma.down;
   jpeg_start_compress(&jpeg, TRUE);
   std::vector<std::uint8_t> line(static_cast<std::size_t>(cols * channels));
   for (int row = 0; row < rows; ++row) {

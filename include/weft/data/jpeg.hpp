@@ -42,7 +42,8 @@ using choose_area = std::function<image_area(std::int64_t rows, std::int64_t col
 ///
 /// Where the area is at least twice, four or eight times the target in both directions, the decoder makes an
 /// image of a half, a quarter or an eighth of the size, which is several times faster and averages instead of
-/// leaving pixels out. What lies below the area is not decoded, so damage there is not seen.
+/// leaving pixels out. What lies beside the area is decoded as far as its pixels need it, and what lies below
+/// is not read, so damage there is not seen.
 ///
 /// Grey images become three equal channels; CMYK is refused, and so are images of more than 2^28 pixels.
 ///
@@ -52,8 +53,7 @@ using choose_area = std::function<image_area(std::int64_t rows, std::int64_t col
 /// @param area which part is wanted
 /// @param out the result, [target.rows, target.cols, 3], red, green, blue; on an exception unspecified
 /// @throws format_error naming the byte up to which it was read, if the content is damaged, ends too soon, or
-/// is
-///         no JPEG; invalid_argument if the target cannot be, or out does not fit it
+/// is no JPEG; invalid_argument if the target cannot be, out does not fit it, or the area is not inside
 /// Thread safety: safe.
 void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name, const jpeg_target& target,
                  const choose_area& area, std::span<float> out);
