@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Batches of raw records from memory by PyTorch's DataLoader: the best of num_workers 0 and 2.
+"""Batches by PyTorch's DataLoader: raw records from memory, and JPEG files by torchvision.
 
-Prints one line of JSON. The data, batch size and checks are those of weft.cpp.
+Prints one line of JSON: the best of num_workers 0, 2 and, for files, 4. Data, batch sizes and checks are those of
+weft.cpp.
 """
 
 import argparse
@@ -18,7 +19,6 @@ except ImportError as problem:
     print(f"pytorch.py needs torch and numpy: {problem}", file=sys.stderr)
     sys.exit(77)
 
-BATCH = 128
 FOLDER = "/usr/share/datasets/fashion-mnist"
 
 
@@ -29,10 +29,10 @@ class Records(torch.utils.data.Dataset):
             with gzip.open(images) as file:
                 pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784).copy()
             with gzip.open(os.path.join(FOLDER, "train-labels-idx1-ubyte.gz")) as file:
-                labels = np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64)
+                labels = np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int32)
         else:
             pixels = (np.arange(60000 * 784, dtype=np.uint64) * 31).astype(np.uint8).reshape(-1, 784)
-            labels = np.zeros(60000, np.int64)
+            labels = np.zeros(60000, np.int32)
         self.pixels, self.labels = torch.from_numpy(pixels), torch.from_numpy(labels)
 
     def __len__(self):
@@ -42,36 +42,59 @@ class Records(torch.utils.data.Dataset):
         return self.pixels[index], self.labels[index]
 
 
-def epoch(records, workers):
+def epoch(samples, batch, workers, wanted_batches):
     """Samples per second of one epoch, workers already started."""
     options = {"persistent_workers": True} if workers else {}
-    loader = torch.utils.data.DataLoader(records, BATCH, shuffle=True, num_workers=workers, **options)
+    loader = torch.utils.data.DataLoader(samples, batch, shuffle=True, num_workers=workers, drop_last=True, **options)
     if workers:
         next(iter(loader))
     begin = time.perf_counter()
-    seen = labels = 0
-    for pixels, classes in loader:
-        seen += len(pixels)
-        labels += int(classes.sum())
+    seen = made = 0
+    for values, _ in loader:
+        seen += len(values)
+        made += 1
+        if made == wanted_batches:
+            break
     taken = time.perf_counter() - begin
-    if seen != len(records) or labels != int(records.labels.sum()):
+    if made != wanted_batches or seen != wanted_batches * batch:
         sys.exit("pytorch.py: the epoch is not whole")
     return seen / taken
+
+
+def images():
+    try:
+        import torchvision
+        from torchvision import transforms
+    except ImportError as problem:
+        print(f"pytorch.py needs torchvision for this case: {problem}", file=sys.stderr)
+        sys.exit(77)
+    folder = os.environ.get("WEFT_BENCH_IMAGES", "")
+    if not os.path.isdir(folder):
+        print("pytorch.py: set WEFT_BENCH_IMAGES to a folder made by _make_images.py", file=sys.stderr)
+        sys.exit(77)
+    steps = [transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
+             transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
+    return torchvision.datasets.ImageFolder(folder, transforms.Compose(steps))
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--case")
+    parser.add_argument("--case", default="records")
     parser.add_argument("--quick", action="store_true")
     chosen = parser.parse_args()
     if chosen.list:
-        print("records")
+        print("records\njpeg")
         return
     torch.set_num_threads(2)
-    records = Records()
-    value = max(epoch(records, workers) for workers in (0, 2))
-    print(json.dumps({"case": "records", "value": value, "unit": "samples/s",
+    if chosen.case == "jpeg":
+        samples = images()
+        wanted = (640 if chosen.quick else len(samples)) // 64
+        value = max(epoch(samples, 64, workers, wanted) for workers in ((2,) if chosen.quick else (0, 2, 4)))
+    else:
+        samples = Records()
+        value = max(epoch(samples, 128, workers, len(samples) // 128) for workers in (0, 2))
+    print(json.dumps({"case": chosen.case, "value": value, "unit": "samples/s",
                       "version": f"PyTorch {torch.__version__}"}))
 
 

@@ -1,32 +1,64 @@
-// Batches of raw records from memory by weft's loader, beside memcpy of the same bytes.
+// Batches by weft's loader: raw records from memory beside memcpy of the same bytes, and JPEG files beside
+// libjpeg-turbo that decodes the same bytes and does nothing else.
 
 #include <fmt/core.h>
 #include <weft/compute/tensor.hpp>
+#include <weft/data/image_folder.hpp>
 #include <weft/data/image_set.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/records.hpp>
 
-#include <algorithm>   // for std::ranges::copy, std::min, std::max
-#include <chrono>      // for std::chrono::steady_clock
-#include <cstdio>      // for stderr
-#include <cstring>     // for std::memcpy
-#include <exception>   // for std::exception
-#include <filesystem>  // for std::filesystem::exists
-#include <string>      // for std::string
-#include <string_view>
-#include <vector>  // for std::vector
+#include <algorithm>    // for std::ranges::copy, std::min, std::max
+#include <atomic>       // for std::atomic
+#include <chrono>       // for std::chrono::steady_clock
+#include <cstdio>       // for stderr, std::FILE, which jpeglib.h needs
+#include <cstdlib>      // for std::getenv
+#include <cstring>      // for std::memcpy
+#include <exception>    // for std::exception
+#include <filesystem>   // for std::filesystem::exists
+#include <fstream>      // for std::ifstream
+#include <iterator>     // for std::istreambuf_iterator
+#include <string>       // for std::string
+#include <string_view>  // for std::string_view
+#include <thread>       // for std::jthread
+#include <vector>       // for std::vector
+
+#include <jpeglib.h>  // for jpeg_decompress_struct
 
 namespace {
 
+using clock_type = std::chrono::steady_clock;
 using seconds = std::chrono::duration<double>;
 
-constexpr std::int64_t batch_size = 128;
 constexpr int threads = 2;
-constexpr const char* folder = "/usr/share/datasets/fashion-mnist/";
+constexpr const char* fashion = "/usr/share/datasets/fashion-mnist/";
+constexpr const char* images_variable = "WEFT_BENCH_IMAGES";
+
+struct missing : weft::error {
+  using weft::error::error;
+};
+
+double since(clock_type::time_point begin) {
+  return seconds(clock_type::now() - begin).count();
+}
+
+void report(const char* name, double value, const char* limit_name, double limit,
+            const weft::loader_stats& stats) {
+  constexpr const char* line = R"({{"case": "{}", "value": {}, "unit": "samples/s", )"
+                               R"("limit": {{"what": "{}", "value": {}}}}})"
+                               "\n";
+  fmt::print(line, name, value, limit_name, limit);
+  fmt::print(stderr, "{}: {:.2f} of the limit; waited {:.0f} %, {:.2f} s in the source of {:.2f} s\n", name,
+             value / limit, 100.0 * stats.wait_share(), stats.loading, stats.seconds);
+}
+
+// ---- records ----------------------------------------------------------------------------------------------
+
+constexpr std::int64_t record_batch_size = 128;
 
 weft::image_set read_images() {
-  const std::string images = std::string(folder) + "train-images-idx3-ubyte.gz";
-  const std::string labels = std::string(folder) + "train-labels-idx1-ubyte.gz";
+  const std::string images = std::string(fashion) + "train-images-idx3-ubyte.gz";
+  const std::string labels = std::string(fashion) + "train-labels-idx1-ubyte.gz";
   if (std::filesystem::exists(images)) return weft::load_image_set({.images = images, .labels = labels});
   weft::image_set set;
   set.count = 60'000;
@@ -40,19 +72,18 @@ weft::image_set read_images() {
 
 // The bytes of an epoch, batch by batch in order, into one batch's place that stays in the cache: bytes/s.
 double copy_speed(const weft::image_set& set) {
-  const auto batch = static_cast<std::size_t>(batch_size * set.image_size());
+  const auto batch = static_cast<std::size_t>(record_batch_size * set.image_size());
   std::vector<std::uint8_t> place(batch);
   std::uint64_t sum = 0;
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = clock_type::now();
   for (std::size_t at = 0; at < set.pixels.size(); at += batch) {
     std::memcpy(place.data(), set.pixels.data() + at, std::min(batch, set.pixels.size() - at));
     sum += place[at % batch];
   }
-  const seconds taken = std::chrono::steady_clock::now() - begin;
-  return sum == 1 ? 0.0 : static_cast<double>(set.pixels.size()) / taken.count();
+  return sum == 1 ? 0.0 : static_cast<double>(set.pixels.size()) / since(begin);
 }
 
-void measure(bool quick) {
+void measure_records(bool quick) {
   const weft::image_set set = read_images();
   std::int64_t wanted = 0;
   for (const std::uint8_t label : set.labels) wanted += label;
@@ -65,37 +96,119 @@ void measure(bool quick) {
   for (int i = 0; i < 3; ++i) limit = std::max(limit, copy_speed(set));
   weft::loader batches(
       pool, weft::record_source<std::uint8_t>(pixels, labels.view()),
-      {.batch_size = batch_size, .shuffle = true, .seed = 1, .epochs = epochs, .prefetch = 8});
+      {.batch_size = record_batch_size, .shuffle = true, .seed = 1, .epochs = epochs, .prefetch = 8});
   std::int64_t seen = 0;
   std::int64_t sum = 0;
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = clock_type::now();
   for (auto& batch : batches) {
     seen += batch.size();
     for (const std::int32_t label : batch->labels.elements()) sum += label;
   }
-  const seconds taken = std::chrono::steady_clock::now() - begin;
+  const double taken = since(begin);
   if (seen != epochs * set.count || sum != epochs * wanted) throw weft::error("the epochs are not whole");
-  constexpr const char* line = R"({{"case": "records", "value": {}, "unit": "samples/s", )"
-                               R"("limit": {{"what": "memcpy, one thread", "value": {}}}}})"
-                               "\n";
-  fmt::print(line, static_cast<double>(seen) / taken.count(), limit / static_cast<double>(set.image_size()));
-  fmt::print(stderr, "waited {:.0f} %, {:.2f} s in the source of {:.2f} s\n",
-             100.0 * batches.stats().wait_share(), batches.stats().loading, batches.stats().seconds);
+  report("records", static_cast<double>(seen) / taken, "memcpy, one thread",
+         limit / static_cast<double>(set.image_size()), batches.stats());
+}
+
+// ---- JPEG -------------------------------------------------------------------------------------------------
+
+using bytes = std::vector<std::uint8_t>;
+
+std::string image_root() {
+  const char* folder = std::getenv(images_variable);
+  if (folder != nullptr && std::filesystem::is_directory(folder)) return folder;
+  throw missing(
+      fmt::format("set {} to a folder made by benchmarks/loading/_make_images.py", images_variable));
+}
+
+// The whole image into one row's place, as libjpeg does it by default: how many pixels.
+std::int64_t decode(const bytes& content, bytes& row) {
+  jpeg_decompress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg.err = jpeg_std_error(&errors);
+  jpeg_create_decompress(&jpeg);
+  jpeg_mem_src(&jpeg, content.data(), static_cast<unsigned long>(content.size()));
+  jpeg_read_header(&jpeg, TRUE);
+  jpeg.out_color_space = JCS_RGB;
+  jpeg_start_decompress(&jpeg);
+  row.resize(std::size_t{3} * jpeg.output_width);
+  while (jpeg.output_scanline < jpeg.output_height) {
+    JSAMPROW rows[] = {row.data()};
+    jpeg_read_scanlines(&jpeg, rows, 1);
+  }
+  const std::int64_t pixels = std::int64_t{jpeg.output_width} * jpeg.output_height;
+  jpeg_destroy_decompress(&jpeg);
+  return pixels;
+}
+
+// Images/s of all cores.
+double decode_speed(const std::vector<bytes>& files) {
+  std::atomic<std::size_t> next = 0;
+  std::atomic<std::int64_t> pixels = 0;
+  const auto begin = clock_type::now();
+  {
+    std::vector<std::jthread> workers;
+    for (int i = 0; i < threads; ++i) {
+      workers.emplace_back([&] {
+        bytes row;
+        for (std::size_t mine = next++; mine < files.size(); mine = next++)
+          pixels += decode(files[mine], row);
+      });
+    }
+  }
+  return pixels == 0 ? 0.0 : static_cast<double>(files.size()) / since(begin);
+}
+
+void measure_jpeg(bool quick) {
+  const weft::image_folder source(image_root(), {.random_crop = true,
+                                                 .random_flip = true,
+                                                 .mean = {0.485F, 0.456F, 0.406F},
+                                                 .deviation = {0.229F, 0.224F, 0.225F}});
+  const std::int64_t images = quick ? std::min<std::int64_t>(source.size(), 640) : source.size();
+  std::vector<bytes> files;
+  for (std::int64_t i = 0; i < images; ++i) {
+    std::ifstream file(source.name(i * source.size() / images), std::ios::binary);
+    files.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  const double limit = decode_speed(files);
+  files.clear();
+  weft::thread_pool pool(threads);
+  const std::int64_t wanted = images / 64;
+  weft::loader batches(pool, source, {.batch_size = 64, .shuffle = true, .seed = 1, .drop_last = true});
+  std::int64_t seen = 0;
+  std::int64_t made = 0;
+  double sum = 0.0;
+  const auto begin = clock_type::now();
+  for (auto& batch : batches) {
+    seen += batch.size();
+    sum += static_cast<double>(batch->images(0, 0)) + static_cast<double>(batch->labels(0));
+    if (++made == wanted) break;
+  }
+  const double taken = since(begin);
+  if (seen != wanted * 64 || sum == 0.0) throw weft::error("the epoch is not whole");
+  report("jpeg", static_cast<double>(seen) / taken, "libjpeg-turbo decoding alone, both cores", limit,
+         batches.stats());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   bool quick = false;
+  std::string_view chosen = "records";
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) == "--list") {
-      fmt::print("records\n");
+    const std::string_view argument = argv[i];
+    if (argument == "--list") {
+      fmt::print("records\njpeg\n");
       return 0;
     }
-    if (std::string_view(argv[i]) == "--quick") quick = true;
+    if (argument == "--quick") quick = true;
+    if (argument == "--case" && i + 1 < argc) chosen = argv[++i];
   }
   try {
-    measure(quick);
+    chosen == "jpeg" ? measure_jpeg(quick) : measure_records(quick);
+  } catch (const missing& what) {
+    fmt::print(stderr, "loading_weft: {}\n", what.what());
+    return 77;
   } catch (const std::exception& failure) {
     fmt::print(stderr, "loading_weft: {}\n", failure.what());
     return 1;
