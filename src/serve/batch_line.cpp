@@ -210,7 +210,8 @@ void batch_line::deliver(std::uint64_t number, const std::vector<batch_entry*>& 
 
 double batch_line::seconds_behind(std::size_t ahead) const noexcept {
   const std::size_t batches = ahead / options_.max_batch_size;
-  return static_cast<double>(batches) * cost_.seconds(options_.max_batch_size) / static_cast<double>(options_.instances);
+  return static_cast<double>(batches) * cost_.seconds(options_.max_batch_size) /
+         static_cast<double>(options_.instances);
 }
 
 std::exception_ptr batch_line::refusal(const batch_entry& entry, batch_clock::time_point now) {

@@ -57,6 +57,7 @@ enum class release_reason : std::uint8_t {
   goal,       ///< waiting longer would have cost more than it saves, or the latency goal
   closing     ///< the batcher was being closed
 };
+/// How many reasons there are.
 inline constexpr std::size_t release_reasons = 5;
 
 /// What a batcher has done since it was made, and what it does now.
@@ -72,11 +73,10 @@ struct batcher_stats {
   std::uint64_t released[release_reasons] = {};
   /// Batches by size: element n counts those of n requests.
   std::vector<std::uint64_t> sizes;
-  /// The time that requests spent waiting for their batch, and that batches took in the model, in seconds.
-  double queue_seconds = 0;
-  double model_seconds = 0;
-  std::size_t queued = 0;   ///< requests that wait now
-  std::size_t running = 0;  ///< batches that run now
+  double queue_seconds = 0;  ///< the time that requests spent waiting for their batch, all together
+  double model_seconds = 0;  ///< the time that batches spent in the model, all together
+  std::size_t queued = 0;    ///< requests that wait now
+  std::size_t running = 0;   ///< batches that run now
 };
 
 }  // namespace weft
