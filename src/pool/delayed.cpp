@@ -26,20 +26,17 @@ delayed_error::delayed_error(std::vector<std::string> path, std::exception_ptr c
 
 namespace detail {
 
-std::size_t running_of(const delayed_options& options, int threads) {
+graph_run::limits limits_of(const delayed_options& options, int threads) {
   if (options.running < 0) {
     throw invalid_argument("delayed: running is " + std::to_string(options.running) +
-                           ", it must be positive, or 0 for one call per thread of the pool");
+                           ", it must be positive, or 0 for one call per thread or worker of the pool");
   }
-  return static_cast<std::size_t>(options.running > 0 ? options.running : threads);
-}
-
-std::size_t ahead_of(const delayed_options& options, std::size_t running) {
   if (options.ahead < 0) {
     throw invalid_argument("delayed: ahead is " + std::to_string(options.ahead) +
                            ", it must be positive, or 0 for four times running");
   }
-  return options.ahead > 0 ? static_cast<std::size_t>(options.ahead) : 4 * running;
+  const auto running = static_cast<std::size_t>(options.running > 0 ? options.running : threads);
+  return {running, options.ahead > 0 ? static_cast<std::size_t>(options.ahead) : 4 * running};
 }
 
 }  // namespace detail

@@ -73,10 +73,25 @@ std::string graphviz(const graph_node& target) {
   return text + "}\n";
 }
 
-graph_run::graph_run(std::shared_ptr<graph_node> target, std::size_t running, std::size_t ahead,
-                     submitter submit)
-    : target_(std::move(target)), ahead_(ahead), submit_(std::move(submit)), drivers_(running) {
+graph_run::graph_run(std::shared_ptr<graph_node> target, limits limit, submitter submit)
+    : target_(std::move(target)), ahead_(limit.ahead), submit_(std::move(submit)), drivers_(limit.running) {
   plan();
+}
+
+graph_run::graph_run(std::shared_ptr<graph_node> target, limits limit, std::shared_ptr<process_core> workers,
+                     boost::asio::any_io_executor home)
+    : target_(std::move(target)),
+      ahead_(limit.ahead),
+      workers_(std::move(workers)),
+      home_(std::move(home)),
+      drivers_(limit.running) {
+  plan();
+  for (const step& each : steps_) {
+    if (each.node->remote()) continue;
+    throw invalid_argument("delayed: worker processes do not know the function of '" + each.node->name() +
+                           "'; make the call with delayed<&f>(\"" + each.node->name() +
+                           "\"), or compute the graph on a thread_pool");
+  }
 }
 
 void graph_run::plan() {
@@ -111,8 +126,8 @@ void graph_run::plan() {
 }
 
 void graph_run::start() {
-  const std::lock_guard lock(mutex_);
-  start_drivers();
+  std::unique_lock lock(mutex_);
+  workers_ ? send_calls(lock) : start_drivers();
 }
 
 graph_run::index graph_run::root_limit() const {
@@ -155,16 +170,13 @@ void graph_run::start_drivers() {
 
 void graph_run::drive(std::size_t place) {
   std::vector<graph_input> inputs;
-  std::vector<std::unique_ptr<graph_result>> done_with;
+  results done_with;
   wake_chain woken;
   std::unique_lock lock(mutex_);
   --starting_;
   for (index which = choose(); which != none; which = choose()) {
     start_drivers();
-    inputs.clear();
-    for (const index from : steps_[which].inputs) {
-      inputs.push_back({steps_[from].result.get(), steps_[from].uses == 1});
-    }
+    collect_inputs(which, inputs);
     lock.unlock();
     std::unique_ptr<graph_result> result;
     std::exception_ptr cause;
@@ -174,27 +186,104 @@ void graph_run::drive(std::size_t place) {
       cause = std::current_exception();
     }
     lock.lock();
-    for (const index from : steps_[which].inputs) {
-      if (--steps_[from].uses == 0) done_with.push_back(std::move(steps_[from].result));
-    }
-    if (cause) {
-      fail(which, std::move(cause));
-    } else {
-      steps_[which].result = std::move(result);
-      for (const index to : steps_[which].consumers) {
-        if (--steps_[to].missing == 0) ready_.insert(to);
-      }
-    }
+    release_inputs(which, done_with);
+    cause ? fail(which, std::move(cause)) : store(which, std::move(result));
     // What an input holds may take long to free, or use the pool.
     lock.unlock();
     done_with.clear();
     lock.lock();
   }
-  leave(place, woken);
+  drivers_[place].busy = false;
+  leave(woken);
 }
 
-void graph_run::leave(std::size_t place, wake_chain& woken) noexcept {
-  drivers_[place].busy = false;
+void graph_run::send_calls(std::unique_lock<std::mutex>& lock) {
+  std::vector<graph_input> inputs;
+  results done_with;
+  for (std::size_t place = idle_driver(); place != drivers_.size(); place = idle_driver()) {
+    const index which = choose();
+    if (which == none) return;
+    driver& here = drivers_[place];
+    here.busy = true;
+    ++active_;
+    collect_inputs(which, inputs);
+    lock.unlock();
+    std::unique_ptr<sent_call> sent;
+    std::exception_ptr cause;
+    try {
+      sent = steps_[which].node->send(workers_, inputs);
+    } catch (...) {
+      cause = std::current_exception();
+    }
+    lock.lock();
+    release_inputs(which, done_with);
+    if (cause) {
+      fail(which, std::move(cause));
+      here.busy = false;
+      --active_;
+    } else {
+      here.node = which;
+      here.sent = std::move(sent);
+      here.result.emplace(*this, place);
+      if (stopped_) here.sent->shared().cancel();  // since it was chosen
+      // It goes on in a posted function, which cannot get far before the mutex is free.
+      if (!here.sent->shared().enlist(*here.result)) here.result->wake();
+    }
+    lock.unlock();
+    done_with.clear();
+    lock.lock();
+  }
+}
+
+void graph_run::receive(std::size_t place) {
+  wake_chain woken;
+  std::unique_lock lock(mutex_);
+  driver& here = drivers_[place];
+  const index which = here.node;
+  std::unique_ptr<sent_call> sent = std::move(here.sent);
+  lock.unlock();
+  std::unique_ptr<graph_result> result;
+  std::exception_ptr cause;
+  try {
+    result = sent->take();
+  } catch (...) {
+    cause = std::current_exception();
+  }
+  sent.reset();
+  lock.lock();
+  cause ? fail(which, std::move(cause)) : store(which, std::move(result));
+  here.busy = false;
+  send_calls(lock);
+  leave(woken);
+}
+
+std::size_t graph_run::idle_driver() const noexcept {
+  std::size_t place = 0;
+  while (place < drivers_.size() && drivers_[place].busy) ++place;
+  return place;
+}
+
+void graph_run::collect_inputs(index which, std::vector<graph_input>& inputs) const {
+  inputs.clear();
+  for (const index from : steps_[which].inputs) {
+    inputs.push_back({steps_[from].result.get(), steps_[from].uses == 1});
+  }
+}
+
+void graph_run::release_inputs(index which, results& done_with) {
+  for (const index from : steps_[which].inputs) {
+    if (--steps_[from].uses == 0) done_with.push_back(std::move(steps_[from].result));
+  }
+}
+
+void graph_run::store(index which, std::unique_ptr<graph_result> result) {
+  steps_[which].result = std::move(result);
+  for (const index to : steps_[which].consumers) {
+    if (--steps_[to].missing == 0) ready_.insert(to);
+  }
+}
+
+void graph_run::leave(wake_chain& woken) noexcept {
   if (--active_ > 0) return;
   while (!waiters_.empty()) {
     waiter& next = *waiters_.front();
@@ -206,6 +295,13 @@ void graph_run::leave(std::size_t place, wake_chain& woken) noexcept {
 void graph_run::fail(index which, std::exception_ptr cause) {
   stopped_ = true;
   if (!failure_) failure_ = std::make_exception_ptr(delayed_error(path_to(which), std::move(cause)));
+  stop_sent();
+}
+
+void graph_run::stop_sent() noexcept {
+  for (const driver& each : drivers_) {
+    if (each.sent) each.sent->shared().cancel();
+  }
 }
 
 std::vector<std::string> graph_run::path_to(index which) const {
@@ -250,15 +346,29 @@ bool graph_run::enlist(waiter& self) noexcept {
   return true;
 }
 
+task<void> graph_run::join() {
+  bool asked_to_stop = false;
+  coroutine_waiter self;
+  auto wait_here = [&] { return enlist(self); };
+  auto cancel = [&] {
+    asked_to_stop = true;
+    stop();
+  };
+  co_await self.suspend(wait_here, cancel);
+  if (asked_to_stop) throw cancelled();
+}
+
 void graph_run::stop() noexcept {
   wake_chain woken;
   const std::lock_guard lock(mutex_);
   stopped_ = true;
+  stop_sent();
   for (std::size_t place = 0; place < drivers_.size(); ++place) {
     driver& each = drivers_[place];
     if (!each.busy || !each.call.valid() || !each.call.cancel()) continue;
     --starting_;
-    leave(place, woken);
+    each.busy = false;
+    leave(woken);
   }
 }
 

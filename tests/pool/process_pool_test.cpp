@@ -1,11 +1,14 @@
 #include <weft/pool/process_pool.hpp>
 
+#include "processes.hpp"
+
 #include <weft/async/run.hpp>
 #include <weft/async/timeout.hpp>
 #include <weft/pool/as_completed.hpp>
 #include <weft/pool/thread_pool.hpp>
 
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -140,37 +143,6 @@ int raise_error(int which) {
       throw std::bad_alloc();
   }
 }
-
-// Blocks until the test opens the gate, which is a pipe of the test's process.
-int wait_at_gate(int parent, int descriptor, int result) {
-  const std::string path = "/proc/" + std::to_string(parent) + "/fd/" + std::to_string(descriptor);
-  weft::report_progress(std::string("waiting"));
-  const int file = ::open(path.c_str(), O_RDONLY);
-  char byte = 0;
-  [[maybe_unused]] const auto got = ::read(file, &byte, 1);
-  ::close(file);
-  return result;
-}
-
-/// A pipe into which a worker looks; closed when it is opened, so that any number can pass.
-class gate {
- public:
-  gate() { EXPECT_EQ(::pipe(ends_), 0); }
-  gate(const gate&) = delete;
-  gate& operator=(const gate&) = delete;
-  ~gate() {
-    open();
-    ::close(ends_[0]);
-  }
-  void open() {
-    if (ends_[1] >= 0) ::close(ends_[1]);
-    ends_[1] = -1;
-  }
-  int descriptor() const { return ends_[0]; }
-
- private:
-  int ends_[2];
-};
 
 TEST(process_pool, calls_functions_with_all_kinds_of_arguments) {
   process_pool pool({.workers = 2});
@@ -400,6 +372,22 @@ TEST(process_pool, workers_are_set_up_and_taken_down) {
   ::close(ends[0]);
   EXPECT_LE(std::count(rest.begin(), rest.end(), 't'), 2);
   EXPECT_GE(std::count(rest.begin(), rest.end(), 't'), 1);
+}
+
+TEST(process_pool, the_libraries_of_a_worker_use_so_many_threads) {
+  const auto most = [] {
+    return tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+  };
+  process_pool one({.workers = 1, .threads_per_worker = 1});
+  EXPECT_EQ(one.submit<most>().get(), 1U);
+  EXPECT_EQ(one.submit<&variable>("OMP_NUM_THREADS").get(), "1");
+  process_pool three({.workers = 1, .threads_per_worker = 3});
+  EXPECT_EQ(three.submit<most>().get(), 3U);
+  EXPECT_EQ(three.submit<&variable>("OMP_NUM_THREADS").get(), "3");
+  process_pool alone({.workers = 1});
+  EXPECT_EQ(alone.submit<most>().get(), most());
+  const char* ours = std::getenv("OMP_NUM_THREADS");
+  EXPECT_EQ(alone.submit<&variable>("OMP_NUM_THREADS").get(), ours == nullptr ? "" : ours);
 }
 
 TEST(process_pool, a_worker_is_replaced_after_its_share_of_calls) {

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <weft/pool/process_pool.hpp>
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -62,4 +67,35 @@ class watched_process {
 
  private:
   int descriptor_;
+};
+
+/// Blocks until the test opens the gate, which is a pipe of the test's process.
+inline int wait_at_gate(int parent, int descriptor, int result) {
+  const std::string path = "/proc/" + std::to_string(parent) + "/fd/" + std::to_string(descriptor);
+  weft::report_progress(std::string("waiting"));
+  const int file = ::open(path.c_str(), O_RDONLY);
+  char byte = 0;
+  [[maybe_unused]] const auto got = ::read(file, &byte, 1);
+  ::close(file);
+  return result;
+}
+
+/// A pipe into which a worker looks; closed when it is opened, so that any number can pass.
+class gate {
+ public:
+  gate() { EXPECT_EQ(::pipe(ends_), 0); }
+  gate(const gate&) = delete;
+  gate& operator=(const gate&) = delete;
+  ~gate() {
+    open();
+    ::close(ends_[0]);
+  }
+  void open() {
+    if (ends_[1] >= 0) ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+  int descriptor() const { return ends_[0]; }
+
+ private:
+  int ends_[2];
 };

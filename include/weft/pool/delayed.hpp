@@ -1,10 +1,15 @@
 #pragma once
 
-#include <weft/async/detail/waiter.hpp>
+#include <weft/async/run.hpp>
 #include <weft/async/task.hpp>
 #include <weft/core/error.hpp>
 #include <weft/pool/detail/graph_run.hpp>
+#include <weft/pool/detail/process_core.hpp>
 #include <weft/pool/future.hpp>
+#include <weft/pool/process_pool.hpp>
+#include <weft/pool/remote.hpp>
+
+#include <boost/asio/this_coro.hpp>
 
 #include <atomic>       // for std::atomic
 #include <concepts>     // for std::same_as
@@ -14,9 +19,10 @@
 #include <memory>       // for std::shared_ptr
 #include <span>         // for std::span
 #include <string>       // for std::string
+#include <string_view>  // for std::string_view
 #include <tuple>        // for std::tuple
-#include <type_traits>  // for std::invoke_result_t
-#include <utility>      // for std::move, std::index_sequence
+#include <type_traits>  // for std::invoke_result_t, std::is_void_v
+#include <utility>      // for std::move, std::forward
 #include <vector>       // for std::vector
 
 namespace weft {
@@ -53,7 +59,7 @@ class delayed_error : public error {
 
 /// How a delayed graph is run.
 struct delayed_options {
-  /// How many of its calls may run at the same time; 0 for one per thread of the pool.
+  /// How many of its calls may run at the same time; 0 for one per thread or worker of the pool.
   int running = 0;
   /// How far calls without inputs may be ahead: one is started only if it comes, depth first, before one of
   /// the next `ahead` calls that wait for something. It bounds how many results are kept for later; 0 for
@@ -165,6 +171,52 @@ class bound_argument<std::vector<delayed_value<T>>> {
   std::size_t count_;
 };
 
+/// A function that is known at compile time, as a callable, so that worker processes can call it too.
+template <auto F>
+struct named_function {
+  template <class... Args>
+  auto operator()(Args&&... arguments) const
+      -> std::invoke_result_t<const std::remove_cvref_t<decltype(F)>&, Args...> {
+    return std::invoke(F, std::forward<Args>(arguments)...);
+  }
+
+  /// As the program's text has it.
+  static std::string name() {
+    const std::string_view text = spell<F, std::remove_cvref_t<decltype(F)>>();
+    return std::string(text.substr(0, text.find("; ")));
+  }
+
+  template <class... Args>
+  static future<remote_result<F>> submit(const std::shared_ptr<process_core>& workers, Args&&... arguments) {
+    return submit_call<F>(workers, nullptr, std::forward<Args>(arguments)...);
+  }
+};
+
+template <class F>
+inline constexpr bool is_named_function = false;
+template <auto F>
+inline constexpr bool is_named_function<named_function<F>> = true;
+
+/// A node's call in a worker process that gives an R.
+template <class R>
+class typed_sent_call final : public sent_call {
+ public:
+  explicit typed_sent_call(future<R> result) : result_(std::move(result)) {}
+
+  shared_call& shared() noexcept override { return future_access::call_of(result_); }
+  std::unique_ptr<graph_result> take() override {
+    if constexpr (std::is_void_v<R>) {
+      result_.get();
+      return std::make_unique<kept_result<void>>();
+    } else {
+      return std::make_unique<kept_result<R>>([this] { return result_.get(); });
+    }
+  }
+
+ private:
+  future<R> result_;
+};
+
 /// What a function is given for an argument.
 template <class A, pass How>
 using given_t = decltype(std::declval<bound_argument<A>&>().template give<How>({}));
@@ -187,6 +239,23 @@ class call_node final : public graph_node {
     for (const graph_input& input : inputs) exclusive &= input.exclusive;
     constexpr pass shared = borrows ? pass::borrowed : pass::copied;
     return exclusive ? call<pass::moved>(inputs) : call<shared>(inputs);
+  }
+
+  bool remote() const noexcept override { return is_named_function<F>; }
+
+  std::unique_ptr<sent_call> send(const std::shared_ptr<process_core>& workers,
+                                  std::span<const graph_input> inputs) override {
+    if constexpr (is_named_function<F>) {
+      // Written to a message, so nothing needs to be moved or copied.
+      return std::apply(
+          [&](auto&... argument) {
+            return std::make_unique<typed_sent_call<result>>(
+                F::submit(workers, argument->template give<pass::borrowed>(inputs)...));
+          },
+          bound_);
+    } else {
+      return nullptr;
+    }
   }
 
  private:
@@ -217,8 +286,8 @@ concept call_pool = requires(Pool& pool, std::function<void()> call) {
   { pool.threads() } -> std::convertible_to<int>;
 };
 
-std::size_t running_of(const delayed_options& options, int threads);
-std::size_t ahead_of(const delayed_options& options, std::size_t running);
+/// Throws invalid_argument, naming the option, if one cannot work; fills in what is 0.
+graph_run::limits limits_of(const delayed_options& options, int threads);
 
 template <class Pool>
 graph_run::submitter submitter_of(Pool& pool) {
@@ -230,11 +299,13 @@ graph_run::submitter submitter_of(Pool& pool) {
 /// The result of a call that has not been made, as delayed() gives it. Copies stand for the same call, which
 /// a computation makes once however many others take its result.
 ///
-/// compute() and async_compute() take a pool: anything with `submit(function) -> future<void>` and
-/// `threads()`, such as thread_pool. Each computation runs the graph anew. Calls are made depth first, and
-/// those without inputs are withheld until something soon needs them, so that memory holds the results under
-/// way and not all of them (see delayed_options); a result is freed when the last call that takes it has
-/// returned. The first call that throws ends the computation with a delayed_error; what runs is waited for.
+/// compute() and async_compute() take a pool of threads, anything with `submit(function) -> future<void>` and
+/// `threads()` such as thread_pool, or a process_pool, for which every call of the graph must be made with
+/// `delayed<&f>()`. Each computation runs the graph anew. Calls are made depth first, and those without
+/// inputs are withheld until something soon needs them, so that memory holds the results under way and not
+/// all of them (see delayed_options); a result is freed when the last call that takes it has returned, or has
+/// been sent to a worker. The first call that throws, or whose worker dies, ends the computation with a
+/// delayed_error; what runs on threads is waited for, and what runs in workers is stopped.
 ///
 /// Thread safety: distinct objects safe; shared objects safe. Functions of one graph run at the same time.
 /// Cancellation: see async_compute().
@@ -254,11 +325,20 @@ class delayed_value {
   /// that cannot be copied is taken more than once.
   template <detail::call_pool Pool>
   R compute(Pool& pool, delayed_options options = {}) const {
-    const std::size_t running = detail::running_of(options, pool.threads());
-    detail::graph_run run(node_, running, detail::ahead_of(options, running), detail::submitter_of(pool));
+    detail::graph_run run(node_, detail::limits_of(options, pool.threads()), detail::submitter_of(pool));
     run.start();
     run.wait();
     return result_of(run);
+  }
+
+  /// Runs the graph in worker processes, as many calls at a time as there are workers, blocks until it has
+  /// ended and returns the result. The results of calls come to this process and go from it to those that
+  /// take them; no thread waits for a single call.
+  ///
+  /// Throws what the other compute() throws, and invalid_argument, with the name, if a call was not made with
+  /// `delayed<&f>()`.
+  R compute(process_pool& pool, delayed_options options = {}) const {
+    return run(async_compute(pool, options));
   }
 
   /// As compute(), awaited: resumes on the coroutine's executor.
@@ -266,6 +346,14 @@ class delayed_value {
   /// Cancellation: no more calls are made, those that run are waited for, and then `cancelled` is thrown.
   template <detail::call_pool Pool>
   task<R> async_compute(Pool& pool, delayed_options options = {}) const {
+    return await_result(node_, pool, options);
+  }
+
+  /// As compute(), awaited: resumes on the coroutine's executor, which also sends the calls.
+  ///
+  /// Cancellation: no more calls are made, those that run are stopped by replacing their workers, and then
+  /// `cancelled` is thrown.
+  task<R> async_compute(process_pool& pool, delayed_options options = {}) const {
     return await_result(node_, pool, options);
   }
 
@@ -280,25 +368,25 @@ class delayed_value {
 
   explicit delayed_value(std::shared_ptr<detail::graph_node> node) : node_(std::move(node)) {}
 
-  // Not a coroutine on *this, which may be a temporary.
+  // Not coroutines on *this, which may be a temporary.
   template <class Pool>
   static task<R> await_result(std::shared_ptr<detail::graph_node> node, Pool& pool, delayed_options options) {
-    const std::size_t running = detail::running_of(options, pool.threads());
-    detail::graph_run run(std::move(node), running, detail::ahead_of(options, running),
+    detail::graph_run run(std::move(node), detail::limits_of(options, pool.threads()),
                           detail::submitter_of(pool));
     run.start();
     // An event loop inside a call of this pool: nobody else may be free to run the graph.
     if (detail::this_thread_pool != nullptr && detail::this_thread_pool == static_cast<void*>(&pool))
       run.wait();
-    bool asked_to_stop = false;
-    detail::coroutine_waiter self;
-    auto enlist = [&] { return run.enlist(self); };
-    auto cancel = [&] {
-      asked_to_stop = true;
-      run.stop();
-    };
-    co_await self.suspend(enlist, cancel);
-    if (asked_to_stop) throw cancelled();
+    co_await run.join();
+    co_return result_of(run);
+  }
+
+  static task<R> await_result(std::shared_ptr<detail::graph_node> node, process_pool& pool,
+                              delayed_options options) {
+    const auto home = co_await boost::asio::this_coro::executor;
+    detail::graph_run run(std::move(node), detail::limits_of(options, pool.workers()), pool.core_, home);
+    run.start();
+    co_await run.join();
     co_return result_of(run);
   }
 
@@ -350,6 +438,18 @@ class delayed_function {
 template <class F>
 delayed_function<F> delayed(F function, std::string name = "call") {
   return {std::move(function), std::move(name)};
+}
+
+/// As above, with a function that is known at compile time, as process_pool::submit() takes it: such calls
+/// can be computed in worker processes as well as on threads.
+///
+///     auto pages = delayed<&load>("load")(path);
+///     use(delayed<&count>("count")(pages).compute(processes));
+///
+/// @param name what its calls are called in errors and drawings, unless as the function
+template <auto F>
+delayed_function<detail::named_function<F>> delayed(std::string name = detail::named_function<F>::name()) {
+  return {{}, std::move(name)};
 }
 
 }  // namespace weft

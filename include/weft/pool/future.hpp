@@ -300,12 +300,17 @@ class future {
 
 namespace detail {
 
-/// For other pools: a future from a call.
+/// For other pools: a future from a call, and back.
 struct future_access {
   /// Adopts one reference.
   template <class R>
   static future<R> make(typed_call<R>* call) noexcept {
     return future<R>(call);
+  }
+
+  template <class R>
+  static shared_call& call_of(future<R>& from) noexcept {
+    return *from.call_;
   }
 };
 

@@ -18,6 +18,9 @@
 
 namespace weft {
 
+template <class R>
+class delayed_value;
+
 namespace detail {
 
 /// Throws invalid_argument, naming the option, if one cannot work; fills in the number of workers.
@@ -246,6 +249,8 @@ class process_pool {
   }
 
  private:
+  template <class>
+  friend class delayed_value;
   std::shared_ptr<detail::process_core> core_;
 };
 
