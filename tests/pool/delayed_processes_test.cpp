@@ -296,7 +296,7 @@ int fold(const shared_array<int>& seen, int sum, const block& one) {
   const std::atomic_ref loads(seen[0]);
   for (int before = -1; before != loads.load(); std::this_thread::yield()) {
     before = loads.load();
-    for (int i = 0; i < 300 && before == loads.load(); ++i) std::this_thread::yield();
+    for (int i = 0; i < 100 && before == loads.load(); ++i) std::this_thread::yield();
   }
   ++std::atomic_ref(seen[1]);
   return sum + one.value;
@@ -308,10 +308,10 @@ TEST(delayed_processes, roots_are_withheld_and_results_freed) {
   alive = 0;
   most_alive = 0;
   auto sum = delayed<&add>()(0, 0);
-  for (int i = 0; i < 300; ++i) sum = delayed<&fold>()(seen, sum, delayed<&load_block>()(seen, i));
-  EXPECT_EQ(sum.compute(pool, {.ahead = 3}), 300 * 299 / 2);
+  for (int i = 0; i < 100; ++i) sum = delayed<&fold>()(seen, sum, delayed<&load_block>()(seen, i));
+  EXPECT_EQ(sum.compute(pool, {.ahead = 3}), 100 * 99 / 2);
   EXPECT_EQ(alive.load(), 0);
-  EXPECT_EQ(seen[0], 300);
+  EXPECT_EQ(seen[0], 100);
   // One load being folded, three ahead and one that is being made.
   EXPECT_LE(seen[2], 5);
   EXPECT_LE(most_alive.load(), 2 * 5) << "with what a move has twice for a moment";
