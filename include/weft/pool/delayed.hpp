@@ -209,7 +209,8 @@ class typed_sent_call final : public sent_call {
       result_.get();
       return std::make_unique<kept_result<void>>();
     } else {
-      return std::make_unique<kept_result<R>>([this] { return result_.get(); });
+      const auto get = [this] { return result_.get(); };
+      return std::make_unique<kept_result<R>>(get);
     }
   }
 
