@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>  // for std::sort
-#include <map>        // for std::map
+#include <algorithm>  // for std::sort, std::find_if
+#include <map>        // for std::map, std::multimap
 #include <mutex>      // for std::mutex
 
 #include <weft/core/error.hpp>
@@ -41,6 +41,7 @@ struct family {
 struct metric_registry::table {
   mutable std::mutex mutex;
   std::map<std::string, family, std::less<>> families;
+  std::multimap<const weft::gauge*, const observed_gauge*> observed;
 
   template <class Metric, class... Arguments>
   Metric& find_or_make(std::string_view name, std::string_view help, metric_labels labels,
@@ -109,7 +110,10 @@ std::vector<metric_sample> metric_registry::snapshot() const {
       if (const auto* counted = std::get_if<std::unique_ptr<weft::counter>>(&member)) {
         sample.value = (*counted)->value();
       } else if (const auto* gauged = std::get_if<std::unique_ptr<weft::gauge>>(&member)) {
-        sample.value = (*gauged)->value();
+        double value = (*gauged)->value();
+        const auto [first, last] = table_->observed.equal_range(gauged->get());
+        for (auto each = first; each != last; ++each) value += each->second->read_();
+        sample.value = value;
       } else {
         sample.value = std::get<std::unique_ptr<weft::histogram>>(member)->snapshot();
       }
@@ -117,6 +121,20 @@ std::vector<metric_sample> metric_registry::snapshot() const {
     }
   }
   return samples;
+}
+
+observed_gauge::observed_gauge(metric_registry& registry, std::string_view name, std::string_view help,
+                               metric_labels labels, std::function<double()> read)
+    : registry_(registry), gauge_(&registry.gauge(name, help, std::move(labels))), read_(std::move(read)) {
+  const std::lock_guard lock(registry_.table_->mutex);
+  registry_.table_->observed.emplace(gauge_, this);
+}
+
+observed_gauge::~observed_gauge() {
+  const std::lock_guard lock(registry_.table_->mutex);
+  auto& observed = registry_.table_->observed;
+  const auto [first, last] = observed.equal_range(gauge_);
+  observed.erase(std::find_if(first, last, [this](const auto& each) { return each.second == this; }));
 }
 
 metric_registry& metrics() {

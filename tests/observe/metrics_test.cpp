@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <atomic>   // for std::atomic
+#include <memory>   // for std::make_unique
 #include <string>   // for std::string
 #include <thread>   // for std::thread
 #include <variant>  // for std::get
@@ -80,6 +82,44 @@ TEST(metrics, threads_may_ask_for_the_same_metric) {
   const auto samples = registry.snapshot();
   ASSERT_EQ(samples.size(), 200U);
   for (const auto& sample : samples) EXPECT_EQ(std::get<std::uint64_t>(sample.value), 4U);
+}
+
+TEST(metrics, an_observed_gauge_is_read_by_each_snapshot_while_it_lives) {
+  weft::metric_registry registry;
+  const auto value = [&] { return std::get<double>(registry.snapshot().at(0).value); };
+  double depth = 1;
+  {
+    const weft::observed_gauge one(registry, "depth", "Items queued", {{"queue", "a"}},
+                                   [&] { return depth; });
+    EXPECT_EQ(value(), 1);
+    depth = 3;
+    EXPECT_EQ(value(), 3);
+    const weft::observed_gauge other(registry, "depth", "", {{"queue", "a"}}, [] { return 10.0; });
+    EXPECT_EQ(value(), 13);
+    registry.gauge("depth", "", {{"queue", "a"}}).set(100);
+    EXPECT_EQ(value(), 113);
+    const weft::observed_gauge elsewhere(registry, "depth", "", {{"queue", "b"}}, [] { return 10.0; });
+    EXPECT_EQ(value(), 113);
+  }
+  EXPECT_EQ(value(), 100);
+  registry.counter("items_total");
+  EXPECT_THROW(weft::observed_gauge(registry, "items_total", "", {}, [] { return 0.0; }),
+               weft::invalid_argument);
+}
+
+TEST(metrics, an_observed_gauge_is_not_read_after_its_end) {
+  weft::metric_registry registry;
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    while (!done) static_cast<void>(registry.snapshot());
+  });
+  for (int i = 0; i < 200; ++i) {
+    const auto lives = std::make_unique<int>(i);
+    const weft::observed_gauge gauge(registry, "g", "", {}, [&] { return static_cast<double>(*lives); });
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(std::get<double>(registry.snapshot().at(0).value), 0);
 }
 
 TEST(metrics, the_process_has_one_registry) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>      // for std::uint64_t
+#include <functional>   // for std::function
 #include <memory>       // for std::unique_ptr
 #include <string>       // for std::string
 #include <string_view>  // for std::string_view
@@ -59,8 +60,33 @@ class metric_registry {
   std::vector<metric_sample> snapshot() const;
 
  private:
+  friend class observed_gauge;
   struct table;
   std::unique_ptr<table> table_;
+};
+
+/// A gauge whose value is computed when somebody looks: as long as this lives, every snapshot has what `read`
+/// returns. Several of one name and labels add up, with each other and with the registry's own gauge.
+///
+/// `read` is called by the thread that takes the snapshot, with the registry locked: it must not use the
+/// registry, nor wait for who does. It is not called any more once the destructor, which waits for a snapshot
+/// that is being taken, has returned.
+///
+/// Thread safety: distinct objects safe; shared objects have nothing to share.
+class observed_gauge {
+ public:
+  /// Throws as metric_registry::gauge(), whose parameters these are. It must not outlive the registry.
+  observed_gauge(metric_registry& registry, std::string_view name, std::string_view help,
+                 metric_labels labels, std::function<double()> read);
+  ~observed_gauge();
+  observed_gauge(const observed_gauge&) = delete;
+  observed_gauge& operator=(const observed_gauge&) = delete;
+
+ private:
+  friend class metric_registry;
+  metric_registry& registry_;
+  const weft::gauge* gauge_;
+  std::function<double()> read_;
 };
 
 /// The registry of the process; it is never destroyed.
