@@ -35,6 +35,7 @@
 #include <weft/compute/place.hpp>
 #include <weft/compute/print.hpp>
 #include <weft/compute/safetensors.hpp>
+#include <weft/compute/shared_tensor.hpp>
 #include <weft/compute/strided_view.hpp>
 #include <weft/compute/tensor.hpp>
 #include <weft/compute/transfer.hpp>
