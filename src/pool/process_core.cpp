@@ -7,6 +7,7 @@
 
 #include <weft/async/detail/spin.hpp>
 #include <weft/core/error.hpp>
+#include <weft/pool/detail/pool_gauges.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -29,6 +30,7 @@
 #include <limits>              // for std::numeric_limits
 #include <mutex>               // for std::mutex
 #include <new>                 // for placement new
+#include <optional>            // for std::optional
 #include <system_error>        // for std::generic_category
 #include <thread>              // for std::thread
 #include <unordered_map>       // for std::unordered_map
@@ -137,6 +139,7 @@ class core final : public process_core, public segment_listener {
     zygote_ = connect_to_zygote(options_.pool.start_timeout);
     watch(bell_.get(), bell_event);
     watch(zygote_.get(), zygote_event);
+    gauges_.emplace(options_.name, [this] { return load(); });
     for (int i = 0; i < options_.pool.workers; ++i) spawn();
     thread_ = std::thread([this] { look_after(); });
   }
@@ -200,13 +203,29 @@ class core final : public process_core, public segment_listener {
     {
       std::unique_lock lock(mutex_);
       if (!thread_.joinable()) return;
+      const auto now = clock::now();
+      const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(time_point::max() - now);
+      if (options_.pool.shutdown_timeout < longest) last_moment_ = now + options_.pool.shutdown_timeout;
+      ring_bell();
       idle_.wait(lock, [this] { return unfinished_ == 0; });
       ending_ = true;
       ring_bell();
     }
     thread_.join();
+    gauges_.reset();
     zygote_.close();
     epoll_.close();
+  }
+
+  std::size_t cancel_queued() noexcept override {
+    failed_calls taken;
+    {
+      const std::lock_guard lock(mutex_);
+      take_back_all();
+      fail_queue(std::make_exception_ptr(cancelled()), taken);
+    }
+    fail_all(taken);
+    return taken.size();
   }
 
   int workers() const noexcept override { return options_.pool.workers; }
@@ -269,6 +288,22 @@ class core final : public process_core, public segment_listener {
     if (!counted) return;
     const std::lock_guard lock(mutex_);
     if (--unfinished_ == 0) idle_.notify_all();
+  }
+
+  using failed_calls = std::vector<std::pair<process_call*, std::exception_ptr>>;
+
+  void fail_all(failed_calls& calls) noexcept {
+    for (auto& [call, why] : calls) fail(*call, std::move(why), true);
+  }
+
+  pool_load load() noexcept {
+    const std::lock_guard lock(mutex_);
+    pool_load now{0, 0};
+    for (const auto& [priority, line] : queue_) now.queued += line.size();
+    for (const auto& worker : workers_) {
+      for (process_call* call : worker->placed) ++(begun(*worker, *call) ? now.running : now.queued);
+    }
+    return now;
   }
 
   // ------------------------------------------------------------------------------- giving calls to workers
@@ -426,6 +461,22 @@ class core final : public process_core, public segment_listener {
     release_slot(worker, call);
     --worker.taken;
     return true;
+  }
+
+  static bool begun(const worker_process& worker, process_call& call) noexcept {
+    return worker.page->words[slot(call)].load(std::memory_order_acquire) !=
+           call_word(placement(call), call_state::queued);
+  }
+
+  // What no worker has begun goes back to the queue.
+  void take_back_all() {
+    for (const auto& worker : workers_) {
+      while (!worker->placed.empty()) {
+        process_call& last = *worker->placed.back();
+        if (!take_back(*worker, last)) break;
+        enqueue(last, true);
+      }
+    }
   }
 
   void release_slot(worker_process& worker, process_call& call) {
@@ -629,6 +680,7 @@ class core final : public process_core, public segment_listener {
       const time_point now = clock::now();
       if (!any || now >= next_tending_) {
         tend(now);
+        end_calls(now);
         if (done()) return;
         next_tending_ = now + std::chrono::milliseconds(1);
       }
@@ -714,7 +766,7 @@ class core final : public process_core, public segment_listener {
         if (next_in_queue() != nullptr) next_look_ = std::min(next_look_, now + retry_interval);
       }
       if (short_handed_ && (next_in_queue() == nullptr || !workers_.empty())) return;
-      if (ending_ || dead_) return;
+      if (ending_ || dead_ || now >= last_moment_) return;
       short_handed_ = false;
       wanted = static_cast<std::size_t>(options_.pool.workers);
       for (const auto& worker : workers_) wanted -= worker->now != worker_process::state::leaving ? 1 : 0;
@@ -724,6 +776,32 @@ class core final : public process_core, public segment_listener {
     } catch (...) {
       give_up_starting(std::current_exception());
     }
+  }
+
+  // When close() has waited long enough.
+  void end_calls(time_point now) {
+    failed_calls failed;
+    {
+      const std::lock_guard lock(mutex_);
+      if (now < last_moment_) {
+        next_look_ = std::min(next_look_, last_moment_);
+        return;
+      }
+      if (unfinished_ == 0) return;
+      take_back_all();
+      while (process_call* call = next_in_queue()) {
+        dequeue(*call);
+        place(*call) = where::done;
+        const std::string what = options_.name + ": was destroyed before " + call->function->title() +
+                                 " had begun, and shutdown_timeout was over";
+        failed.emplace_back(call, std::make_exception_ptr(pool_closed(what)));
+      }
+      for (const auto& worker : workers_) {
+        for (process_call* call : worker->placed) condemn(*worker, *call, fate::closed);
+      }
+      next_look_ = std::min(next_look_, now + std::chrono::milliseconds(1));
+    }
+    fail_all(failed);
   }
 
   void flush_notices(worker_process& worker) {
@@ -950,7 +1028,7 @@ class core final : public process_core, public segment_listener {
   void bury(worker_process& worker, const std::string& end, int signal, int exit_code) {
     read_errors(worker);
     std::unique_ptr<worker_process> gone;
-    std::vector<std::pair<process_call*, std::exception_ptr>> failed;
+    failed_calls failed;
     std::exception_ptr start_failure;
     {
       const std::lock_guard drain_lock(drain_);
@@ -996,7 +1074,7 @@ class core final : public process_core, public segment_listener {
       if (start_failure) short_handed_ = true;
       if (start_failure && workers_.empty()) fail_queue(start_failure, failed);
     }
-    for (auto& [call, why] : failed) fail(*call, std::move(why), true);
+    fail_all(failed);
   }
 
   static std::exception_ptr why_failed(process_call& call, const worker_died& died, const std::string& who) {
@@ -1006,6 +1084,10 @@ class core final : public process_core, public segment_listener {
       case fate::timed_out:
         return std::make_exception_ptr(timeout_error(who + "was killed because " + call.function->title() +
                                                      " did not finish within its time limit"));
+      case fate::closed:
+        return std::make_exception_ptr(pool_closed(who + "was killed because its pool was destroyed and " +
+                                                   call.function->title() +
+                                                   " did not finish within shutdown_timeout"));
       case fate::too_large:
         return std::make_exception_ptr(
             memory_limit_exceeded(who + "was killed because " + call.function->title() +
@@ -1016,8 +1098,7 @@ class core final : public process_core, public segment_listener {
     }
   }
 
-  void fail_queue(const std::exception_ptr& why,
-                  std::vector<std::pair<process_call*, std::exception_ptr>>& failed) {
+  void fail_queue(const std::exception_ptr& why, failed_calls& failed) {
     start_failures_ = 0;
     while (process_call* call = next_in_queue()) {
       dequeue(*call);
@@ -1027,13 +1108,13 @@ class core final : public process_core, public segment_listener {
   }
 
   void give_up_starting(const std::exception_ptr& why) {
-    std::vector<std::pair<process_call*, std::exception_ptr>> failed;
+    failed_calls failed;
     {
       const std::lock_guard lock(mutex_);
       short_handed_ = true;
       if (workers_.empty()) fail_queue(why, failed);
     }
-    for (auto& [call, reason] : failed) fail(*call, std::move(reason), true);
+    fail_all(failed);
   }
 
   process_core_options options_;
@@ -1058,6 +1139,8 @@ class core final : public process_core, public segment_listener {
   bool ending_ = false;
   std::exception_ptr dead_;
   time_point next_look_ = time_point::max();
+  time_point last_moment_ = time_point::max();  // for calls, once the pool is being closed
+  std::optional<pool_gauges> gauges_;
 
   time_point next_tending_{};  // the pool's own thread
   std::thread thread_;

@@ -21,6 +21,9 @@ process_pool_options checked(process_pool_options options) {
   if (options.timeout.count() < 0) refuse("timeout", options.timeout.count(), "positive, or 0 for none");
   if (options.niceness < -20 || options.niceness > 19) refuse("niceness", options.niceness, "from -20 to 19");
   if (options.start_timeout.count() <= 0) refuse("start_timeout", options.start_timeout.count(), "positive");
+  if (options.shutdown_timeout.count() < 0) {
+    refuse("shutdown_timeout", options.shutdown_timeout.count(), "positive, or 0 to wait for no call");
+  }
   for (const auto& [name, value] : options.environment) {
     if (name.empty() || name.find('=') != std::string::npos) {
       throw invalid_argument("process_pool: environment: '" + name + "' cannot be a variable's name");

@@ -1,5 +1,7 @@
 #include <weft/pool/process_pool.hpp>
 
+#include <weft/pool/shared_array.hpp>
+
 #include "processes.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +16,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <latch>
 #include <string>
 #include <thread>
@@ -228,6 +229,21 @@ TEST_P(process_faults, a_call_may_be_repeated) {
   ::close(ends[1]);
 }
 
+TEST_P(process_faults, a_call_may_be_repeated_more_or_less_often_than_others) {
+  const auto attempt = [](weft::shared_array<int> attempts, int lives, way how) -> int {
+    if (++attempts[0] < lives) die(how);
+    return attempts[0];
+  };
+  process_pool pool({.workers = 1, .retries = 1, .forward_stderr = false});
+  const weft::shared_array<int> more(1);
+  EXPECT_EQ(pool.with({.retries = 2}).submit<attempt>(more, 3, GetParam()).get(), 3);
+  const weft::shared_array<int> fewer(1);
+  EXPECT_THROW(pool.with({.retries = 0}).submit<attempt>(fewer, 3, GetParam()).get(), worker_died);
+  EXPECT_EQ(fewer[0], 1);
+  EXPECT_THROW(pool.submit<attempt>(fewer, 4, GetParam()).get(), worker_died);
+  EXPECT_EQ(fewer[0], 3);
+}
+
 INSTANTIATE_TEST_SUITE_P(all, process_faults,
                          testing::Values(way::segmentation_fault, way::kill, way::exit, way::abort,
                                          way::stack_overflow, way::terminate));
@@ -267,11 +283,7 @@ TEST(process_faults_between, the_zygote_itself_is_replaced) {
   const leak_check check;
   process_pool pool({.workers = 2});
   const int id = pool.submit<&process_id>().get();
-  std::ifstream status("/proc/" + std::to_string(id) + "/status");
-  int zygote = 0;
-  for (std::string key; status >> key;) {
-    if (key == "PPid:") status >> zygote;
-  }
+  const int zygote = parent_of(id);
   ASSERT_NE(zygote, ::getpid());
   std::latch running(1);
   const auto note = [&](weft::progress_message&) { running.count_down(); };
@@ -336,6 +348,55 @@ TEST(process_faults_limits, a_worker_that_does_not_leave_in_time_is_killed) {
   const leak_check check;
   process_pool pool({.workers = 1, .teardown = weft::remote_call::of<&hang>(), .start_timeout = 200ms});
   EXPECT_EQ(pool.submit<&answer>(1).get(), 2);
+}
+
+TEST(process_faults_limits, a_destroyed_pool_does_not_wait_for_a_hung_call) {
+  const leak_check check;
+  future<void> hung;
+  future<int> waiting;
+  std::latch running(1);
+  {
+    process_pool pool({.workers = 1, .retries = 3, .shutdown_timeout = 20ms});
+    const auto note = [&](weft::progress_message&) { running.count_down(); };
+    hung = pool.with({.on_progress = note}).submit<&hang>();
+    running.wait();
+    waiting = pool.with({.priority = -1}).submit<&answer>(1);
+  }
+  ASSERT_TRUE(hung.ready());
+  ASSERT_TRUE(waiting.ready());
+  const auto reason = [](auto& call) -> std::string {
+    try {
+      call.get();
+    } catch (const weft::pool_closed& error) {
+      return error.what();
+    }
+    return "it returned";
+  };
+  const std::string of_hung = reason(hung);
+  EXPECT_NE(of_hung.find("hang did not finish within shutdown_timeout"), std::string::npos) << of_hung;
+  const std::string of_waiting = reason(waiting);
+  EXPECT_NE(of_waiting.find("answer had begun"), std::string::npos) << of_waiting;
+}
+
+TEST(process_faults_limits, a_destroyed_pool_does_not_wait_for_workers_that_do_not_start) {
+  const leak_check check;
+  future<int> call;
+  {
+    process_pool pool(
+        {.workers = 2, .initializer = weft::remote_call::of<&hang>(), .shutdown_timeout = 20ms});
+    call = pool.submit<&answer>(1);
+  }
+  EXPECT_THROW(call.get(), weft::pool_closed);
+}
+
+TEST(process_faults_limits, a_pool_with_no_time_to_shut_down_ends_at_once) {
+  const leak_check check;
+  std::vector<future<void>> calls;
+  {
+    process_pool pool({.workers = 2, .shutdown_timeout = 0ms});
+    for (int i = 0; i < 300; ++i) calls.push_back(pool.submit<&hang>());  // more than are sent ahead
+  }
+  for (auto& call : calls) EXPECT_THROW(call.get(), weft::pool_closed);
 }
 
 TEST(process_faults_limits, what_the_initializer_throws_reaches_the_calls) {

@@ -319,6 +319,23 @@ TEST(process_pool, cancels_before_the_start_and_while_running) {
   EXPECT_EQ(done.get(), 2);
 }
 
+TEST(process_pool, cancel_queued_leaves_what_runs) {
+  gate closed;
+  process_pool pool({.workers = 1});
+  std::latch waiting(1);
+  auto running = pool.with({.on_progress = [&](weft::progress_message&) { waiting.count_down(); }})
+                     .submit<&wait_at_gate>(::getpid(), closed.descriptor(), 1);
+  waiting.wait();
+  std::vector<future<int>> queued;
+  for (int i = 0; i < 100; ++i) queued.push_back(pool.with({.priority = i % 3 - 1}).submit<&add>(i, 1));
+  EXPECT_EQ(pool.cancel_queued(), 100U);
+  for (auto& call : queued) EXPECT_THROW(call.get(), weft::cancelled);
+  closed.open();
+  EXPECT_EQ(running.get(), 1);
+  EXPECT_EQ(pool.submit<&add>(1, 2).get(), 3);
+  EXPECT_EQ(pool.cancel_queued(), 0U);
+}
+
 TEST(process_pool, a_cancelled_coroutine_stops_its_call) {
   gate never;
   process_pool pool({.workers = 1});
@@ -412,18 +429,22 @@ TEST(process_pool, options_that_cannot_work_are_named) {
   EXPECT_NE(message({.workers = -1}).find("workers is -1"), std::string::npos);
   EXPECT_NE(message({.retries = -1}).find("retries is -1"), std::string::npos);
   EXPECT_NE(message({.timeout = -1s}).find("timeout is"), std::string::npos);
+  EXPECT_NE(message({.shutdown_timeout = -1ms}).find("shutdown_timeout is -1"), std::string::npos);
   EXPECT_NE(message({.environment = {{"A=B", "c"}}}).find("'A=B'"), std::string::npos);
   process_pool pool({.workers = 1});
   EXPECT_THROW(pool.with({.retries = -2}), weft::invalid_argument);
 }
 
 TEST(process_pool, the_destructor_runs_what_is_queued) {
-  std::vector<future<int>> calls;
-  {
-    process_pool pool({.workers = 2});
-    for (int i = 0; i < 500; ++i) calls.push_back(pool.submit<&square>(i));
+  constexpr auto for_ever = std::chrono::milliseconds::max();
+  for (const auto timeout : {weft::process_pool_options().shutdown_timeout, for_ever}) {
+    std::vector<future<int>> calls;
+    {
+      process_pool pool({.workers = 2, .shutdown_timeout = timeout});
+      for (int i = 0; i < 500; ++i) calls.push_back(pool.submit<&square>(i));
+    }
+    for (int i = 0; i < 500; ++i) EXPECT_EQ(calls[static_cast<std::size_t>(i)].get(), i * i);
   }
-  for (int i = 0; i < 500; ++i) EXPECT_EQ(calls[static_cast<std::size_t>(i)].get(), i * i);
 }
 
 TEST(process_pool, several_pools_live_side_by_side) {

@@ -49,6 +49,15 @@ inline std::size_t shared_mappings() {
   return count;
 }
 
+inline int parent_of(int process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  int parent = 0;
+  for (std::string key; status >> key;) {
+    if (key == "PPid:") status >> parent;
+  }
+  return parent;
+}
+
 /// A process that can be waited for without being its parent.
 class watched_process {
  public:

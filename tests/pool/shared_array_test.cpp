@@ -8,15 +8,20 @@
 #include <gtest/gtest.h>
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -167,6 +172,59 @@ TEST(shared_array, survives_the_worker_that_crashed_with_it) {
   shared_array<int> values(10);
   EXPECT_THROW(pool.submit<crash>(values).get(), weft::worker_died);
   EXPECT_EQ(pool.submit<&sum>(values).get(), 9);
+}
+
+// Which memory it is, in any process.
+std::string number_of(const void* address) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    std::string access;
+    std::string offset;
+    std::string device;
+    std::string number;
+    char dash = 0;
+    std::istringstream fields(line);
+    fields >> std::hex >> begin >> dash >> end >> access >> offset >> device >> number;
+    const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+    if (begin <= wanted && wanted < end) return number;
+  }
+  return "";
+}
+// Mapped, or as a descriptor.
+bool has(int process, const std::string& memory) {
+  const std::string folder = "/proc/" + std::to_string(process);
+  std::ifstream maps(folder + "/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(" " + memory + " ") != std::string::npos) return true;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder + "/fd")) {
+    struct stat status {};
+    if (::stat(entry.path().c_str(), &status) == 0 && std::to_string(status.st_ino) == memory) return true;
+  }
+  return false;
+}
+int process_id() {
+  return ::getpid();
+}
+
+TEST(shared_array, is_freed_after_the_crash_of_the_last_that_had_it) {
+  const auto crash = [] { ::raise(SIGKILL); };
+  process_pool pool({.workers = 1});
+  const int worker = pool.submit<&process_id>().get();
+  std::string memory;
+  {
+    const shared_array<int> values(10'000);
+    memory = number_of(values.data());
+    pool.submit<&keep>(values).get();
+    EXPECT_TRUE(has(::getpid(), memory));
+  }
+  EXPECT_TRUE(has(worker, memory));
+  EXPECT_THROW(pool.submit<crash>().get(), weft::worker_died);
+  const int next = pool.submit<&process_id>().get();
+  EXPECT_NE(next, worker);
+  for (const int process : {::getpid(), next, parent_of(next)}) EXPECT_FALSE(has(process, memory)) << process;
 }
 
 TEST(shared_array, many_arrays_pass_through_a_small_socket) {

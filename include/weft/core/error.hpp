@@ -59,6 +59,11 @@ struct batcher_closed : error {
   using error::error;
 };
 
+/// A pool was destroyed before a call had run to its end; what() says which call and how far it was.
+struct pool_closed : error {
+  using error::error;
+};
+
 /// A worker process ended while it ran a call, or could not start; what() says how it ended and with which
 /// last words. The pool has replaced the worker: only this call failed.
 class worker_died : public error {

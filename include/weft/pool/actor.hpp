@@ -34,6 +34,8 @@ struct actor_options {
   /// See process_pool_options.
   std::chrono::milliseconds start_timeout{30'000};
   /// See process_pool_options.
+  std::chrono::milliseconds shutdown_timeout{30'000};
+  /// See process_pool_options.
   bool forward_stderr = true;
 };
 
@@ -109,7 +111,8 @@ inline const remote_function& registered_method =
 /// one, else they fail too, and so does every later call. What process_pool says about functions, arguments
 /// and exceptions holds here too.
 ///
-/// The destructor blocks: it lets the calls run that wait, then destroys the object.
+/// The destructor blocks: it lets the calls run that wait, for `shutdown_timeout` at most as process_pool's,
+/// then destroys the object. In metrics() it counts as pool="actor".
 ///
 /// Thread safety: distinct objects safe; shared objects safe.
 /// Cancellation: future::cancel() for a call; one that runs is stopped by ending the process, which costs a
@@ -171,6 +174,7 @@ class actor {
             .environment = options.environment,
             .niceness = options.niceness,
             .start_timeout = options.start_timeout,
+            .shutdown_timeout = options.shutdown_timeout,
             .forward_stderr = options.forward_stderr};
   }
 

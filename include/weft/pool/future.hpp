@@ -52,6 +52,13 @@ class shared_call {
     return true;
   }
 
+  /// Fails the call if nobody has claimed it: no thread will come for it.
+  void abandon(std::exception_ptr why) noexcept {
+    if (!claim()) return;
+    fail(std::move(why));
+    finish();
+  }
+
   /// Called by a plain thread that is about to block for the result: a chance to fetch it by itself.
   virtual void help() noexcept {}
 

@@ -170,8 +170,12 @@ auto map_over(const std::shared_ptr<process_core>& core, const std::shared_ptr<c
 /// die while they start, three in a row or one whose initializer throws, the calls that wait fail with the
 /// reason; the next submit() tries again. When this process ends, however it does, the workers end too.
 ///
-/// The destructor blocks: it lets what is queued run, then ends the workers. Calls start by priority, then in
-/// the order in which they were submitted.
+/// The destructor blocks: it lets what is queued run, then ends the workers; cancel_queued() first if that is
+/// not wanted. It does not wait for ever: what has not ended after `shutdown_timeout` fails with pool_closed,
+/// by killing its worker if it runs. Calls start by priority, then in the order in which they were submitted.
+///
+/// metrics() has the gauges weft_pool_queued_calls and weft_pool_running_calls with the label
+/// pool="process_pool".
 ///
 /// Thread safety: distinct objects safe; shared objects safe. A forked child must not use its parent's pools.
 /// Cancellation: future::cancel() for a submitted call, also while it runs; run() as future::async_get().
@@ -189,6 +193,10 @@ class process_pool {
 
   /// How many workers there are, which is how many calls run at the same time.
   int workers() const noexcept { return core_->workers(); }
+
+  /// Cancels every call that no worker has begun: its future throws `cancelled`. Returns how many there were.
+  /// With the destructor after it, this is shutdown(cancel_futures=True).
+  std::size_t cancel_queued() noexcept { return core_->cancel_queued(); }
 
   /// The workers' process numbers at this moment.
   std::vector<int> process_ids() const { return core_->process_ids(); }

@@ -5,6 +5,7 @@
 #include <weft/pool/detail/call_queue.hpp>
 #include <weft/pool/detail/map_results.hpp>
 #include <weft/pool/detail/pinned_threads.hpp>
+#include <weft/pool/detail/pool_gauges.hpp>
 #include <weft/pool/detail/shared_loop.hpp>
 #include <weft/pool/detail/thread_call.hpp>
 #include <weft/pool/future.hpp>
@@ -16,6 +17,7 @@
 #include <algorithm>    // for std::find
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::int64_t
+#include <exception>    // for std::exception_ptr
 #include <functional>   // for std::invoke
 #include <iterator>     // for std::begin
 #include <memory>       // for std::unique_ptr
@@ -87,6 +89,9 @@ struct thread_pool_options {
 /// The destructor blocks: it runs what is still queued, then joins; cancel_queued() first if that is not
 /// wanted. It must not run on one of the pool's own threads.
 ///
+/// metrics() has the gauges weft_pool_queued_calls and weft_pool_running_calls with the label `pool`, the
+/// pool's name. A call that waits and runs another one meanwhile counts once.
+///
 /// Thread safety: distinct objects safe; shared objects safe.
 /// Cancellation: future::cancel() for a submitted call; run() as future::async_get(); async_map().
 class thread_pool {
@@ -102,7 +107,10 @@ class thread_pool {
         demand_(threads_),
         name_(trace::intern(options.name)),
         queue_(threads_),
-        arena_(tbb::task_arena::constraints(options.numa_node, threads_), 0) {
+        arena_(tbb::task_arena::constraints(options.numa_node, threads_), 0),
+        gauges_(options.name, [this] {
+          return detail::pool_load{queue_.size(), static_cast<std::size_t>(queue_.busy())};
+        }) {
     arena_.initialize();
     if (!options.cpus.empty() || (detail::pinned_threads::in_use() && options.numa_node < 0)) {
       pinned_.emplace(arena_, std::move(options.cpus));
@@ -128,7 +136,8 @@ class thread_pool {
     return detail::this_thread_pool != nullptr ? tbb::this_task_arena::current_thread_index() : -1;
   }
 
-  /// Runs `function(arguments...)` on the pool. Arguments are decayed and moved in.
+  /// Runs `function(arguments...)` on the pool. Arguments are decayed and moved in. Where oneTBB has no
+  /// memory to start a thread with and none runs that would come to it, the call fails with std::bad_alloc.
   template <class F, class... Args>
   future<std::invoke_result_t<F, Args...>> submit(F function, Args... arguments) {
     return submit_at(queue_.normal(), std::move(function), std::move(arguments)...);
@@ -268,13 +277,28 @@ class thread_pool {
   // Adopts one reference of the call.
   void enqueue(detail::call_level& level, detail::queued_call& call) {
     call.level = &level;
-    if (queue_.push(call)) activate();
+    if (queue_.push(call)) activate_or_resign();
   }
 
   // oneTBB takes enqueued tasks roughly in order, not exactly, and each costs an allocation and perhaps a
   // wake-up. So a task of its is a thread that drains our own queue, and there are at most threads_ of them.
-  void activate() {
-    arena_.enqueue([this] { drain(); });
+  // Returns what oneTBB threw.
+  std::exception_ptr activate() noexcept {
+    try {
+      arena_.enqueue([this] { drain(); });
+    } catch (...) {
+      return std::current_exception();
+    }
+    return nullptr;
+  }
+
+  void activate_or_resign() noexcept {
+    const std::exception_ptr failure = activate();
+    if (!failure) return;
+    queue_.resign([&failure](detail::queued_call& item) {
+      item.call->abandon(failure);
+      item.call->release();
+    });
   }
 
   void drain() {
@@ -282,15 +306,16 @@ class thread_pool {
     if (trace::enabled()) [[unlikely]] {
       name_this_thread();
     }
-    for (int i = 0; i < calls_in_a_row; ++i) {
-      bool one_more = false;
-      detail::queued_call* next = queue_.pop(one_more);
-      if (next == nullptr) return;  // the pool may be gone
-      if (one_more) activate();
-      next->call->run_if_queued();
-      next->call->release();
-    }
-    activate();
+    do {
+      for (int i = 0; i < calls_in_a_row; ++i) {
+        bool one_more = false;
+        detail::queued_call* next = queue_.pop(one_more);
+        if (next == nullptr) return;  // the pool may be gone
+        if (one_more) activate_or_resign();
+        next->call->run_if_queued();
+        next->call->release();
+      }
+    } while (activate());
   }
 
   void name_this_thread() const {
@@ -359,6 +384,7 @@ class thread_pool {
   detail::call_queue queue_;
   tbb::task_arena arena_;
   std::optional<detail::pinned_threads> pinned_;
+  const detail::pool_gauges gauges_;
 };
 
 /// A thread_pool as with_priority() gives it: what is submitted through it has that priority. It must not

@@ -3,6 +3,7 @@
 #include <weft/async/detail/spin.hpp>
 #include <weft/pool/future.hpp>
 
+#include <algorithm>   // for std::max
 #include <atomic>      // for std::atomic
 #include <cstddef>     // for std::size_t
 #include <cstdint>     // for std::uint64_t
@@ -70,8 +71,8 @@ class spin_lock {
 /// the inbox is moved before every call, for it may hold something more urgent. Within a level calls come out
 /// in the order they went in.
 ///
-/// A thread becomes a drainer because push() said so and ends being one when pop() found nothing: while the
-/// queue holds calls there is a drainer. Lock order: out, in.
+/// A thread becomes a drainer because push() said so and ends being one when pop() found nothing, or by
+/// resign() if no thread could be had: while the queue holds calls there is a drainer. Lock order: out, in.
 class call_queue {
  public:
   explicit call_queue(int drainers) : limit_(drainers), normal_(&levels_[0]) {}
@@ -118,6 +119,32 @@ class call_queue {
     return pop_or_leave(activate);
   }
 
+  /// Instead of the thread that push() or pop() asked for, when there is none to be had. If nobody else
+  /// drains, the calls that wait would never run: they are given to `receive`, which must not throw.
+  template <class Receive>
+  void resign(Receive receive) noexcept {
+    call_list stranded;
+    {
+      const std::lock_guard out(out_lock_);
+      distribute_inbox();
+      const std::lock_guard in(in_lock_);
+      const int left = drainers_.load(std::memory_order_relaxed) - 1;
+      drainers_.store(left, std::memory_order_release);
+      if (left > 0) return;
+      for (auto& [priority, level] : levels_) stranded.splice(level.calls);
+      stranded.splice(inbox_);
+      inbox_filled_.store(false, std::memory_order_relaxed);
+      drainers_.notify_all();
+    }
+    give_out(stranded, receive);
+  }
+
+  /// How many threads run calls.
+  int busy() const noexcept {
+    const int searching = searching_.load(std::memory_order_relaxed);
+    return std::max(drainers_.load(std::memory_order_relaxed) - searching, 0);
+  }
+
   /// Waits until nothing is queued and nobody drains. Nothing may be pushed meanwhile, except by the calls.
   void wait_until_drained() noexcept {
     for (int left = drainers_.load(std::memory_order_acquire); left != 0;
@@ -139,14 +166,7 @@ class call_queue {
       distribute_inbox();
       for (auto& [priority, level] : levels_) all.splice(level.calls);
     }
-    std::size_t count = 0;
-    while (all.first != nullptr) {
-      receive(all.pop_front());
-      ++count;
-    }
-    const std::lock_guard out(out_lock_);
-    add(popped_, count);
-    return count;
+    return give_out(all, receive);
   }
 
   /// How many calls wait.
@@ -158,6 +178,18 @@ class call_queue {
 
  private:
   static constexpr int search_spins = 64;
+
+  template <class Receive>
+  std::size_t give_out(call_list& calls, Receive& receive) noexcept {
+    std::size_t count = 0;
+    while (calls.first != nullptr) {
+      receive(calls.pop_front());
+      ++count;
+    }
+    const std::lock_guard out(out_lock_);
+    add(popped_, count);
+    return count;
+  }
 
   // Only the holder of the counter's lock writes.
   static void add(std::atomic<std::size_t>& counter, std::size_t amount) noexcept {

@@ -90,6 +90,9 @@ struct process_pool_options {
   int niceness = 0;
   /// How long a worker may take to start, initializer included, and to leave.
   std::chrono::milliseconds start_timeout{30'000};
+  /// How long the destructor lets calls go on, those that wait included. Then what waits is not begun, the
+  /// workers of what runs are killed, and all of it fails with pool_closed. 0: at once.
+  std::chrono::milliseconds shutdown_timeout{30'000};
   /// Whether what the workers write to their standard error goes to ours.
   bool forward_stderr = true;
 };
@@ -118,7 +121,7 @@ class process_call {
 
  private:
   friend class process_core;
-  enum class fate : std::uint8_t { none, cancelled, timed_out, too_large };
+  enum class fate : std::uint8_t { none, cancelled, timed_out, too_large, closed };
   enum class where : std::uint8_t { nowhere, queue, worker, done };
 
   where place_ = where::nowhere;
@@ -151,8 +154,9 @@ class process_core {
   virtual void submit(process_call& call) = 0;
   virtual bool cancel(process_call& call) noexcept = 0;
   virtual void help(shared_call& call) noexcept = 0;
-  /// Runs what is queued, ends the workers, and waits for it.
+  /// Runs what is queued as long as shutdown_timeout allows, ends the workers, and waits for it.
   virtual void close() noexcept = 0;
+  virtual std::size_t cancel_queued() noexcept = 0;
   virtual int workers() const noexcept = 0;
   virtual std::vector<int> process_ids() = 0;
 
