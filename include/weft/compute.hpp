@@ -8,6 +8,7 @@
 #include <weft/compute/cuda_context.hpp>
 #include <weft/compute/cuda_device.hpp>
 #include <weft/compute/cuda_executor.hpp>
+#include <weft/compute/device_prefetch.hpp>
 #include <weft/compute/dtype.hpp>
 #include <weft/compute/executor.hpp>
 #include <weft/compute/float16.hpp>
@@ -32,10 +33,12 @@
 #include <weft/compute/memory.hpp>
 #include <weft/compute/npy.hpp>
 #include <weft/compute/operations.hpp>
+#include <weft/compute/pinned_memory.hpp>
 #include <weft/compute/place.hpp>
 #include <weft/compute/print.hpp>
 #include <weft/compute/safetensors.hpp>
 #include <weft/compute/shared_tensor.hpp>
+#include <weft/compute/staging_pool.hpp>
 #include <weft/compute/strided_view.hpp>
 #include <weft/compute/tensor.hpp>
 #include <weft/compute/transfer.hpp>

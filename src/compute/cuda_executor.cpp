@@ -29,6 +29,14 @@ void* cuda_context::scratch(std::size_t bytes) const {
   return owner_->scratch(bytes);
 }
 
+void cuda_context::settle() const noexcept {
+  owner_->settle();
+}
+
+bool cuda_context::copies_alone(const void* from) const {
+  return owner_->copies_alone(from);
+}
+
 void cuda_context::copy(void* to, const void* from, std::size_t bytes) const {
   owner_->copy(to, from, bytes);
 }
@@ -42,17 +50,35 @@ void cuda_context::launched(detail::kernel_state& call) const {
 }
 
 cuda_executor::cuda_executor(cuda_executor_options options)
-    : executor_base(name_of(options), cuda_place(options.device)),
-      stream_(detail::make_cuda_stream(options)) {}
+    : executor_base(name_of(options), cuda_place(options.device)), options_(std::move(options)) {
+  constexpr int most = 32;
+  if (options_.streams < 1 || options_.streams > most) {
+    throw invalid_argument("cuda_executor: streams is " + std::to_string(options_.streams) +
+                           ": it must be in [1, " + std::to_string(most) + "]");
+  }
+  for (int index = 0; index < options_.streams; ++index) {
+    streams_.push_back(detail::make_cuda_stream(options_));
+  }
+}
 
 cuda_executor::~cuda_executor() = default;
 
 std::shared_ptr<memory> cuda_executor::source() const {
-  return stream_->source();
+  return streams_.front()->source();
+}
+
+std::shared_ptr<executor_base> cuda_executor::copier() {
+  const std::lock_guard lock(copier_mutex_);
+  if (copier_ == nullptr) {
+    copier_ = std::make_shared<cuda_executor>(cuda_executor_options{
+        .device = options_.device, .name = name() + " copies", .notifier = options_.notifier});
+  }
+  return copier_;
 }
 
 void cuda_executor::enqueue(kernel_call call) {
-  stream_->enqueue(std::move(call));
+  const std::size_t turn = calls_.fetch_add(1, std::memory_order_relaxed);
+  streams_[turn % streams_.size()]->enqueue(std::move(call));
 }
 
 #ifndef WEFT_HAS_CUDA

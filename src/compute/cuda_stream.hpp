@@ -24,6 +24,8 @@ class cuda_stream {
   virtual CUstream_st* stream() const noexcept = 0;
   virtual place where() const noexcept = 0;
   virtual void synchronize() = 0;
+  virtual void settle() noexcept = 0;
+  virtual bool copies_alone(const void* from) = 0;
   virtual void* scratch(std::size_t bytes) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   virtual const cuda_kernel_table& kernels() const noexcept = 0;

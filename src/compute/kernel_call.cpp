@@ -1,3 +1,4 @@
+#include <weft/compute/cuda_device.hpp>
 #include <weft/compute/kernel_call.hpp>
 
 namespace weft::detail {
@@ -21,6 +22,10 @@ void kernel_state::rethrow_named() const {
     throw shape_error(before + problem.what());
   } catch (const invalid_argument& problem) {
     throw invalid_argument(before + problem.what());
+  } catch (const device_lost& problem) {
+    throw device_lost(before + problem.what(), problem);
+  } catch (const device_out_of_memory& problem) {
+    throw device_out_of_memory(before + problem.what(), problem);
   } catch (const std::exception& problem) {
     std::throw_with_nested(kernel_error(before + problem.what()));
   } catch (...) {

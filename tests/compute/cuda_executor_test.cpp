@@ -10,6 +10,7 @@
 #include <weft/compute/kernels/random.hpp>
 #include <weft/compute/kernels/reduce.hpp>
 #include <weft/compute/kernels/softmax_cross_entropy.hpp>
+#include <weft/compute/pinned_memory.hpp>
 #include <weft/compute/transfer.hpp>
 
 #include "every_context.hpp"
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 // Each kernel on a GPU against the same kernel on the CPU, which has tests of its own.
 
@@ -180,7 +182,56 @@ TEST_F(cuda_executor, notices_the_end_in_every_way_and_names_what_fails) {
     EXPECT_THROW(executor.submit([](const weft::cuda_context&) { throw 7; }).get(), weft::kernel_error);
     EXPECT_THROW(executor.submit([](const weft::cpu_context&) {}).get(), weft::invalid_argument);
     EXPECT_EQ(executor.submit([](const weft::cuda_context&) { return 7; }).get(), 7);
-    EXPECT_THROW((tensor<float, 1>({std::int64_t{1} << 44}, executor.source())), weft::error);
+    EXPECT_THROW((tensor<float, 1>({std::int64_t{1} << 44}, executor.source())), weft::device_out_of_memory);
+  }
+}
+
+TEST_F(cuda_executor, runs_kernels_side_by_side_by_option) {
+  weft::cuda_executor executor({.streams = 3});
+  std::vector<tensor<float, 1>> outputs;
+  std::vector<weft::future<void>> calls;
+  for (int i = 0; i < 9; ++i) outputs.emplace_back(weft::shape<1>{10001}, executor.source());
+  for (int i = 0; i < 9; ++i) {
+    const weft::fill_uniform fill{.seed = static_cast<std::uint64_t>(i)};
+    calls.push_back(executor.submit(fill, outputs[static_cast<std::size_t>(i)].view()));
+  }
+  for (weft::future<void>& call : calls) call.get();
+  tensor<float, 1> expected({10001});
+  for (int i = 0; i < 9; ++i) {
+    weft::fill_uniform{.seed = static_cast<std::uint64_t>(i)}(cpu, expected);
+    expect_near(outputs[static_cast<std::size_t>(i)], expected, 0);
+  }
+}
+
+TEST_F(cuda_executor, has_one_copier_of_its_own_stream) {
+  const auto copier = gpu->copier();
+  EXPECT_EQ(copier, gpu->copier());
+  EXPECT_EQ(copier->where(), gpu->where());
+  EXPECT_EQ(copier->name(), "cuda:0 copies");
+  CUstream_st* first = nullptr;
+  CUstream_st* second = nullptr;
+  gpu->submit([&](const weft::cuda_context& context) { first = context.stream(); }).get();
+  copier->submit([&](const weft::cuda_context& context) { second = context.stream(); }).get();
+  EXPECT_NE(first, second);
+}
+
+TEST_F(cuda_executor, tells_memory_that_it_copies_from_alone) {
+  const auto pinned = weft::pinned_memory();
+  const tensor<float, 1> ordinary({100});
+  const tensor<float, 1> locked({100}, pinned);
+  const auto device = there(ordinary);
+  const auto alone = [&](const float* data) {
+    return gpu->submit([data](const weft::cuda_context& context) { return context.copies_alone(data); })
+        .get();
+  };
+  EXPECT_FALSE(alone(ordinary.data()));
+  EXPECT_TRUE(alone(locked.data()));
+  EXPECT_TRUE(alone(device.data()));
+}
+
+TEST(cuda_executor_options, are_checked) {
+  for (const int streams : {0, -1, 33}) {
+    EXPECT_THROW(weft::cuda_executor({.streams = streams}), weft::invalid_argument) << streams;
   }
 }
 

@@ -40,10 +40,15 @@ class cuda_context {
   /// read before this returns.
   void copy(void* to, const void* from, std::size_t bytes) const;
 
+  /// Whether the device copies from there without the host's help: it is pinned memory, or a GPU's.
+  bool copies_alone(const void* from) const;
+
   /// weft's own GPU kernels.
   const detail::cuda_kernel_table& kernels() const noexcept;
   /// Tells the owner that a call's work is now in the stream.
   void launched(detail::kernel_state& call) const;
+  /// Waits for what a call had put into the stream before it failed: it uses the caller's memory.
+  void settle() const noexcept;
 
  private:
   detail::cuda_stream* owner_;

@@ -16,12 +16,35 @@ class cuda_error : public error {
   cuda_error(const std::string& call, int code, const std::string& reason)
       : error(call + ": " + reason + " (cudaError " + std::to_string(code) + ")"), code_(code) {}
 
+  /// The same error with more words. @param what all of them; @param same the error
+  cuda_error(const std::string& what, const cuda_error& same) : error(what), code_(same.code_) {}
+
   /// The cudaError_t.
   int code() const noexcept { return code_; }
 
  private:
   int code_;
 };
+
+/// A GPU has no memory left for what was asked; the device and everything on it can be used as before. Free
+/// tensors or take smaller batches.
+struct device_out_of_memory : cuda_error {
+  using cuda_error::cuda_error;
+};
+
+/// A GPU's work failed in a way that leaves its context unusable (an illegal address, a failed assertion, a
+/// memory error that could not be corrected): every later call of this process fails the same way, and only a
+/// new process can use the device again.
+struct device_lost : cuda_error {
+  using cuda_error::cuda_error;
+};
+
+namespace detail {
+
+/// Throws device_out_of_memory, device_lost or another cuda_error, by the code.
+[[noreturn]] void throw_cuda_error(const std::string& call, int code, const std::string& reason);
+
+}  // namespace detail
 
 /// What the driver says about one GPU.
 struct cuda_device {

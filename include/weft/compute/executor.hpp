@@ -59,6 +59,9 @@ class executor_base {
   place where() const noexcept { return where_; }
   /// Where tensors for its kernels get their memory; null for the host's heap.
   virtual std::shared_ptr<memory> source() const { return nullptr; }
+  /// An executor of the same place whose kernels run beside this one's, for copies that shall overlap with
+  /// them; null if there is none, and copies then take their turn. Throws what making it throws.
+  virtual std::shared_ptr<executor_base> copier() { return nullptr; }
 
   /// Runs kernel(context, arguments...), awaits it and returns what it returned. Resumes on the coroutine's
   /// own executor. What the views show must stay alive until then.
@@ -72,7 +75,8 @@ class executor_base {
 
   /// The same for a plain thread: returns at once with a future of what the kernel returns. What the views
   /// show must stay alive until the future is ready. The future gives kernel_error, naming kernel, arguments
-  /// and executor, if the kernel threw; a shape_error or invalid_argument stays one. The executor goes on.
+  /// and executor, if the kernel threw; a shape_error, invalid_argument, device_lost or device_out_of_memory
+  /// stays one. The executor goes on.
   ///
   /// Throws invalid_argument, naming both places, for a view of elements that lie elsewhere.
   template <class Kernel, class... Arguments>

@@ -25,7 +25,8 @@
 namespace weft {
 
 /// A kernel failed; what() names it, its arguments and the executor, and std::rethrow_if_nested() throws what
-/// it threw. A shape_error or invalid_argument that a kernel throws stays one, with the same words before it.
+/// it threw. A shape_error, invalid_argument, device_lost or device_out_of_memory that a kernel throws stays
+/// one, with the same words before it.
 struct kernel_error : error {
   using error::error;
 };
@@ -154,10 +155,14 @@ class stored_kernel final : public typed_call<R>, public kernel_state {
 
   void run(const cuda_context& context) noexcept override {
     if (!take()) return;
-    if (!invoke(context)) return end();
+    if (!invoke(context)) {
+      context.settle();
+      return end();
+    }
     try {
       context.launched(*this);  // which completes it
     } catch (...) {
+      context.settle();
       complete(std::current_exception());
     }
   }

@@ -11,7 +11,7 @@ namespace {
 class device_memory final : public memory {
  public:
   explicit device_memory(int device) : device_(device) {
-    check_cuda(cudaSetDevice(device), "cudaSetDevice");
+    const device_scope current(device);
     check_cuda(cudaDeviceGetDefaultMemPool(&pool_, device), "cudaDeviceGetDefaultMemPool");
     std::uint64_t keep = std::numeric_limits<std::uint64_t>::max();
     check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep),
@@ -24,12 +24,7 @@ class device_memory final : public memory {
   void* allocate(std::size_t bytes) override {
     void* data = nullptr;
     const cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, pool_, stream_);
-    if (status == cudaErrorMemoryAllocation) {
-      static_cast<void>(cudaGetLastError());
-      throw error(to_string(where()) + " has no memory left for " + std::to_string(bytes) +
-                  " bytes: free tensors or take smaller batches");
-    }
-    check_cuda(status, "cudaMallocFromPoolAsync");
+    check_cuda(status, (to_string(where()) + ": " + std::to_string(bytes) + " bytes of memory").c_str());
     // Nothing but allocations is in this stream, so this waits for no kernel.
     check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     return data;

@@ -56,13 +56,15 @@ class device_stream final : public cuda_stream {
  public:
   explicit device_stream(const cuda_executor_options& options)
       : device_(options.device), notifier_(options.notifier), memory_(make_device_memory(options.device)) {
+    const device_scope current(device_);
     check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-    launcher_ = std::thread([this] { launch_calls(); });
     try {
+      launcher_ = std::thread([this] { launch_calls(); });
       completer_ = std::thread([this] { complete_calls(); });
     } catch (...) {
       calls_.close();
-      launcher_.join();
+      if (launcher_.joinable()) launcher_.join();
+      static_cast<void>(cudaStreamDestroy(stream_));
       throw;
     }
   }
@@ -103,6 +105,14 @@ class device_stream final : public cuda_stream {
   place where() const noexcept override { return cuda_place(device_); }
   void synchronize() override { check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
 
+  void settle() noexcept override { static_cast<void>(cudaStreamSynchronize(stream_)); }
+
+  bool copies_alone(const void* from) override {
+    cudaPointerAttributes attributes{};
+    check_cuda(cudaPointerGetAttributes(&attributes, from), "cudaPointerGetAttributes");
+    return attributes.type != cudaMemoryTypeUnregistered;
+  }
+
   void* scratch(std::size_t bytes) override {
     if (bytes <= scratch_bytes_) return scratch_;
     // In the order of the stream: kernels that still use the smaller one come first.
@@ -139,10 +149,11 @@ class device_stream final : public cuda_stream {
       give_back(next->event);
       std::exception_ptr problem;
       if (status != cudaSuccess) {
-        // Such errors stay with the context: every later call of this process gets it again.
-        problem = std::make_exception_ptr(
-            cuda_error("the kernel's work", status,
-                       std::string(cudaGetErrorString(status)) + ": the device is lost to this process"));
+        try {
+          check_cuda(status, "the kernel's work");
+        } catch (...) {
+          problem = std::current_exception();
+        }
       }
       next->call->complete(std::move(problem));
       next->call->call().release();
