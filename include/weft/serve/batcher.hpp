@@ -7,7 +7,7 @@
 #include <weft/core/error.hpp>
 #include <weft/observe/span.hpp>
 #include <weft/serve/batcher_options.hpp>
-#include <weft/serve/detail/batch_line.hpp>
+#include <weft/serve/detail/request_line.hpp>
 
 #include <chrono>       // for std::chrono::duration
 #include <cstddef>      // for std::size_t
@@ -122,10 +122,10 @@ class batcher {
  private:
   using model_type = std::function<std::vector<Response>(std::span<const Request>)>;
 
-  struct entry : detail::batch_entry {
+  struct entry : detail::request_entry {
     entry(Request&& what, detail::waiter& waiting, std::size_t priority, const grouping& separate,
           detail::batch_clock::time_point latest)
-        : batch_entry(waiting, priority, separate ? separate(what) : 0, latest), request(std::move(what)) {}
+        : request_entry(waiting, priority, separate ? separate(what) : 0, latest), request(std::move(what)) {}
     Request request;
     std::optional<Response> response;
   };
@@ -190,12 +190,12 @@ class batcher {
 
   // An instance.
   void serve() {
-    std::vector<detail::batch_entry*> seats;
+    std::vector<detail::request_entry*> seats;
     std::vector<Request> requests;
     const std::size_t most = line_.options().max_batch_size;
     seats.reserve(most);
     requests.reserve(most);
-    const auto load = [&](detail::batch_entry& each) {
+    const auto load = [&](detail::request_entry& each) {
       requests.push_back(std::move(static_cast<entry&>(each).request));
     };
     while (const std::optional<std::uint64_t> number = line_.take(seats, load)) {
@@ -211,13 +211,13 @@ class batcher {
       const std::chrono::duration<double> took = detail::batch_clock::now() - begin;
       if (failure && requests.size() > 1 && line_.options().isolate_failures) {
         std::vector<outcome> outcomes = one_by_one(requests);
-        line_.finish(*number, seats, took.count(), false, [&](detail::batch_entry& each, std::size_t i) {
+        line_.finish(*number, seats, took.count(), false, [&](detail::request_entry& each, std::size_t i) {
           each.who.failure = std::move(outcomes[i].failure);
           if (outcomes[i].response)
             static_cast<entry&>(each).response.emplace(std::move(*outcomes[i].response));
         });
       } else {
-        line_.finish(*number, seats, took.count(), !failure, [&](detail::batch_entry& each, std::size_t i) {
+        line_.finish(*number, seats, took.count(), !failure, [&](detail::request_entry& each, std::size_t i) {
           each.who.failure = failure;
           if (!failure) static_cast<entry&>(each).response.emplace(std::move(responses[i]));
         });
@@ -240,7 +240,7 @@ class batcher {
 
   const model_type model_;
   const grouping group_;
-  detail::batch_line line_;
+  detail::request_line line_;
   std::vector<std::jthread> instances_;  // last: joined before what they use goes
 };
 

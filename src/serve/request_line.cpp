@@ -1,5 +1,5 @@
 #include <weft/core/error.hpp>
-#include <weft/serve/detail/batch_line.hpp>
+#include <weft/serve/detail/request_line.hpp>
 
 #include <algorithm>  // for std::min, std::max
 #include <cassert>    // for assert
@@ -11,15 +11,15 @@
 
 namespace weft::detail {
 
-batch_line::batch_line(batcher_options options) : options_(checked(std::move(options))) {
+request_line::request_line(batcher_options options) : options_(checked(std::move(options))) {
   stats_.sizes.resize(options_.max_batch_size + 1);
 }
 
-batch_line::~batch_line() {
+request_line::~request_line() {
   assert(stats_.queued == 0 && stats_.running == 0);
 }
 
-bool batch_line::enlist(batch_entry& entry) {
+bool request_line::enlist(request_entry& entry) {
   {
     const std::lock_guard lock(mutex_);
     const auto now = batch_clock::now();
@@ -40,22 +40,22 @@ bool batch_line::enlist(batch_entry& entry) {
   return true;
 }
 
-void batch_line::withdraw(batch_entry& entry) {
+void request_line::withdraw(request_entry& entry) {
   wake_chain woken;
   const std::lock_guard lock(mutex_);
-  if (entry.now == batch_entry::state::queued) {
+  if (entry.now == request_entry::state::queued) {
     remove(entry);
-  } else if (entry.now == batch_entry::state::running) {
+  } else if (entry.now == request_entry::state::running) {
     *entry.seat = nullptr;
   } else {
     return;
   }
-  entry.now = batch_entry::state::settled;
+  entry.now = request_entry::state::settled;
   ++stats_.cancelled;
   woken.add(entry.who, wake_reason::cancelled);
 }
 
-void batch_line::close() {
+void request_line::close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
@@ -63,17 +63,17 @@ void batch_line::close() {
   changed_.notify_all();
 }
 
-bool batch_line::closed() const {
+bool request_line::closed() const {
   const std::lock_guard lock(mutex_);
   return closed_;
 }
 
-batcher_stats batch_line::stats() const {
+batcher_stats request_line::stats() const {
   const std::lock_guard lock(mutex_);
   return stats_;
 }
 
-gathering batch_line::seen(const gathering_group& group) const noexcept {
+gathering request_line::seen(const gathering_group& group) const noexcept {
   auto oldest = batch_clock::time_point::max();
   for (const entry_list& level : group.levels) {
     if (level.first != nullptr) oldest = std::min(oldest, level.first->arrival);
@@ -81,7 +81,7 @@ gathering batch_line::seen(const gathering_group& group) const noexcept {
   return {group.count, oldest, group.latest};
 }
 
-std::optional<batch_line::choice> batch_line::choose(batch_clock::time_point now) {
+std::optional<request_line::choice> request_line::choose(batch_clock::time_point now) {
   std::optional<choice> best;
   auto best_oldest = batch_clock::time_point::max();
   for (auto group = groups_.begin(); group != groups_.end(); ++group) {
@@ -98,7 +98,7 @@ std::optional<batch_line::choice> batch_line::choose(batch_clock::time_point now
   return best;
 }
 
-bool batch_line::await_batch(std::unique_lock<std::mutex>& lock) {
+bool request_line::await_batch(std::unique_lock<std::mutex>& lock) {
   while (true) {
     const auto now = batch_clock::now();
     const std::optional<choice> best = choose(now);
@@ -116,30 +116,30 @@ bool batch_line::await_batch(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-void batch_line::assemble(std::vector<batch_entry*>& seats, wake_chain& woken) {
+void request_line::assemble(std::vector<request_entry*>& seats, wake_chain& woken) {
   seats.clear();
   const auto now = batch_clock::now();
   const choice best = *choose(now);
   gathering_group& group = best.group->second;
   for (entry_list& level : group.levels) {
     while (level.first != nullptr && seats.size() < best.plan.size) {
-      batch_entry& entry = *level.first;
+      request_entry& entry = *level.first;
       if (entry.deadline <= now) {
         remove_from(group, entry);
-        entry.now = batch_entry::state::settled;
+        entry.now = request_entry::state::settled;
         entry.who.failure = std::make_exception_ptr(timeout_error());
         ++stats_.cancelled;
         woken.add(entry.who, wake_reason::ready);
       } else {
         remove_from(group, entry);
-        entry.now = batch_entry::state::running;
+        entry.now = request_entry::state::running;
         stats_.queue_seconds += std::chrono::duration<double>(now - entry.arrival).count();
         seats.push_back(&entry);
       }
     }
   }
   if (group.count == 0) groups_.erase(best.group);
-  for (batch_entry*& seat : seats) seat->seat = &seat;
+  for (request_entry*& seat : seats) seat->seat = &seat;
   alarm_ = batch_clock::time_point::max();
   if (!seats.empty()) {
     ++stats_.batches;
@@ -151,7 +151,7 @@ void batch_line::assemble(std::vector<batch_entry*>& seats, wake_chain& woken) {
   if (idle_ != 0 && !groups_.empty()) changed_.notify_one();
 }
 
-void batch_line::append(batch_entry& entry) {
+void request_line::append(request_entry& entry) {
   gathering_group& group = groups_[entry.group];
   group.levels.resize(options_.priority_levels);
   entry_list& level = group.levels[entry.level];
@@ -159,13 +159,13 @@ void batch_line::append(batch_entry& entry) {
   entry.previous = level.last;
   (level.last != nullptr ? level.last->next : level.first) = &entry;
   level.last = &entry;
-  entry.now = batch_entry::state::queued;
+  entry.now = request_entry::state::queued;
   group.latest = entry.arrival;
   ++group.count;
   ++stats_.queued;
 }
 
-void batch_line::remove_from(gathering_group& group, batch_entry& entry) {
+void request_line::remove_from(gathering_group& group, request_entry& entry) {
   entry_list& level = group.levels[entry.level];
   (entry.previous != nullptr ? entry.previous->next : level.first) = entry.next;
   (entry.next != nullptr ? entry.next->previous : level.last) = entry.previous;
@@ -173,21 +173,21 @@ void batch_line::remove_from(gathering_group& group, batch_entry& entry) {
   --stats_.queued;
 }
 
-void batch_line::remove(batch_entry& entry) {
+void request_line::remove(request_entry& entry) {
   const auto group = groups_.find(entry.group);
   remove_from(group->second, entry);
   if (group->second.count == 0) groups_.erase(group);
 }
 
-void batch_line::settle(batch_entry& entry) {
-  entry.now = batch_entry::state::settled;
+void request_line::settle(request_entry& entry) {
+  entry.now = request_entry::state::settled;
   ++(entry.who.failure ? stats_.failed : stats_.succeeded);
 }
 
-void batch_line::deliver(std::uint64_t number, const std::vector<batch_entry*>& seats, double seconds,
-                         bool learn, wake_chain& woken) {
-  const auto wake = [&](const std::vector<batch_entry*>& entries) {
-    for (batch_entry* entry : entries) {
+void request_line::deliver(std::uint64_t number, const std::vector<request_entry*>& seats, double seconds,
+                           bool learn, wake_chain& woken) {
+  const auto wake = [&](const std::vector<request_entry*>& entries) {
+    for (request_entry* entry : entries) {
       if (entry != nullptr) woken.add(entry->who, wake_reason::ready);
     }
   };
@@ -208,13 +208,13 @@ void batch_line::deliver(std::uint64_t number, const std::vector<batch_entry*>& 
   }
 }
 
-double batch_line::seconds_behind(std::size_t ahead) const noexcept {
+double request_line::seconds_behind(std::size_t ahead) const noexcept {
   const std::size_t batches = ahead / options_.max_batch_size;
   return static_cast<double>(batches) * cost_.seconds(options_.max_batch_size) /
          static_cast<double>(options_.instances);
 }
 
-std::exception_ptr batch_line::refusal(const batch_entry& entry, batch_clock::time_point now) {
+std::exception_ptr request_line::refusal(const request_entry& entry, batch_clock::time_point now) {
   if (closed_) return std::make_exception_ptr(batcher_closed());
   const auto retry_after = [this] {
     const double milliseconds = 1e3 * seconds_behind(stats_.queued + options_.max_batch_size);

@@ -15,10 +15,11 @@
 
 namespace weft::detail {
 
-/// A request inside a batch_line. It lives with who waits for the answer, and is guarded by the line's mutex
-/// from enlist() until its waiter is woken.
-struct batch_entry {
-  batch_entry(waiter& waiting, std::size_t priority, std::uint64_t group_key, batch_clock::time_point latest)
+/// A request inside a request_line. It lives with who waits for the answer, and is guarded by the line's
+/// mutex from enlist() until its waiter is woken.
+struct request_entry {
+  request_entry(waiter& waiting, std::size_t priority, std::uint64_t group_key,
+                batch_clock::time_point latest)
       : who(waiting), level(priority), group(group_key), deadline(latest) {}
 
   enum class state : std::uint8_t { outside, queued, running, settled };
@@ -28,9 +29,9 @@ struct batch_entry {
   const std::uint64_t group;
   const batch_clock::time_point deadline;
   batch_clock::time_point arrival;
-  batch_entry* next = nullptr;
-  batch_entry* previous = nullptr;
-  batch_entry** seat = nullptr;  // while it runs: its place in the batch, which is null once it has left
+  request_entry* next = nullptr;
+  request_entry* previous = nullptr;
+  request_entry** seat = nullptr;  // while it runs: its place in the batch, which is null once it has left
   state now = state::outside;
 };
 
@@ -38,36 +39,36 @@ struct batch_entry {
 /// nothing of what requests are.
 ///
 /// Thread safety: all members may be called from any thread.
-class batch_line {
+class request_line {
  public:
   /// Throws invalid_argument as checked() does.
-  explicit batch_line(batcher_options options);
-  batch_line(const batch_line&) = delete;
-  batch_line& operator=(const batch_line&) = delete;
-  ~batch_line();
+  explicit request_line(batcher_options options);
+  request_line(const request_line&) = delete;
+  request_line& operator=(const request_line&) = delete;
+  ~request_line();
 
   const batcher_options& options() const noexcept { return options_; }
 
   // ---- who wants an answer --------------------------------------------------------------------------------
 
   /// True if the entry now waits; false if it was refused: its waiter's failure says why.
-  bool enlist(batch_entry& entry);
+  bool enlist(request_entry& entry);
   /// Takes the entry out, unless it has been settled, and wakes its waiter as cancelled.
-  void withdraw(batch_entry& entry);
+  void withdraw(request_entry& entry);
 
   // ---- an instance ----------------------------------------------------------------------------------------
 
   /// Waits until a batch is due, fills `seats` with its entries and calls load(entry) for each, under the
   /// mutex. Returns the batch's number; nothing once the line is closed and empty.
   template <class Load>
-  std::optional<std::uint64_t> take(std::vector<batch_entry*>& seats, Load load) {
+  std::optional<std::uint64_t> take(std::vector<request_entry*>& seats, Load load) {
     while (true) {
       wake_chain woken;
       std::unique_lock lock(mutex_);
       if (!await_batch(lock)) return std::nullopt;
       assemble(seats, woken);
       if (seats.empty()) continue;  // the time of all of them was over
-      for (batch_entry* entry : seats) load(*entry);
+      for (request_entry* entry : seats) load(*entry);
       return number_++;
     }
   }
@@ -77,7 +78,7 @@ class batch_line {
   ///
   /// @param seconds what it took; @param learn whether that says what such a batch costs
   template <class Store>
-  void finish(std::uint64_t number, std::vector<batch_entry*>& seats, double seconds, bool learn,
+  void finish(std::uint64_t number, std::vector<request_entry*>& seats, double seconds, bool learn,
               Store store) {
     wake_chain woken;
     const std::lock_guard lock(mutex_);
@@ -99,8 +100,8 @@ class batch_line {
 
  private:
   struct entry_list {
-    batch_entry* first = nullptr;
-    batch_entry* last = nullptr;
+    request_entry* first = nullptr;
+    request_entry* last = nullptr;
   };
   struct gathering_group {
     std::vector<entry_list> levels;
@@ -118,16 +119,16 @@ class batch_line {
   gathering seen(const gathering_group& group) const noexcept;
   std::optional<choice> choose(batch_clock::time_point now);
   bool await_batch(std::unique_lock<std::mutex>& lock);
-  void assemble(std::vector<batch_entry*>& seats, wake_chain& woken);
-  void append(batch_entry& entry);
-  void remove(batch_entry& entry);
-  void remove_from(gathering_group& group, batch_entry& entry);
-  void settle(batch_entry& entry);
-  void deliver(std::uint64_t number, const std::vector<batch_entry*>& seats, double seconds, bool learn,
+  void assemble(std::vector<request_entry*>& seats, wake_chain& woken);
+  void append(request_entry& entry);
+  void remove(request_entry& entry);
+  void remove_from(gathering_group& group, request_entry& entry);
+  void settle(request_entry& entry);
+  void deliver(std::uint64_t number, const std::vector<request_entry*>& seats, double seconds, bool learn,
                wake_chain& woken);
   /// How long `ahead` requests keep a new one waiting.
   double seconds_behind(std::size_t ahead) const noexcept;
-  std::exception_ptr refusal(const batch_entry& entry, batch_clock::time_point now);
+  std::exception_ptr refusal(const request_entry& entry, batch_clock::time_point now);
 
   const batcher_options options_;
   mutable std::mutex mutex_;
@@ -138,9 +139,9 @@ class batch_line {
   std::size_t idle_ = 0;  // instances that wait for a batch
   // No later than when the first of them wakes by itself: who makes a batch due before that wakes one.
   batch_clock::time_point alarm_ = batch_clock::time_point::max();
-  std::uint64_t number_ = 0;                                 // of the next batch
-  std::uint64_t next_delivery_ = 0;                          // if order is preserved
-  std::map<std::uint64_t, std::vector<batch_entry*>> held_;  // done, but not yet their turn
+  std::uint64_t number_ = 0;                                   // of the next batch
+  std::uint64_t next_delivery_ = 0;                            // if order is preserved
+  std::map<std::uint64_t, std::vector<request_entry*>> held_;  // done, but not yet their turn
   batcher_stats stats_;
 };
 
