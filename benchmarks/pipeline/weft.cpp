@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <optional>
+#include <vector>
 
 namespace {
 
@@ -40,6 +41,23 @@ std::uint64_t run_pipeline(const workload& work) {
   return weft::run<std::uint64_t>(weft::from(indices{work.items}) | weft::map(first) |
                                   weft::map(pool, middle, options) |
                                   weft::reduce(std::uint64_t{0}, workload::last));
+}
+
+std::uint64_t run_pipeline_in_batches(const workload& work) {
+  static weft::thread_pool pool(threads);
+  const weft::map_options options{.concurrency = threads, .order = weft::ordered, .buffer = tokens};
+  const auto first = [&](std::int64_t i) { return work.first(i); };
+  const auto middle = [&](std::vector<std::uint64_t> values) {
+    for (std::uint64_t& value : values) value = work.work(value);
+    return values;
+  };
+  const auto last = [](std::uint64_t sum, const std::vector<std::uint64_t>& values) {
+    for (const std::uint64_t value : values) sum = workload::last(sum, value);
+    return sum;
+  };
+  return weft::run<std::uint64_t>(weft::from(indices{work.items}) | weft::map(first) |
+                                  weft::batch(static_cast<std::size_t>(work.batch)) |
+                                  weft::map(pool, middle, options) | weft::reduce(std::uint64_t{0}, last));
 }
 
 // ---- the cost of one stage: what eight stages more cost an item, against an item's way through a queue
@@ -98,7 +116,9 @@ void cost_of_a_queue_hop(benchmark::State& state) {
 }
 
 const bool registered = [] {
-  for (const workload& each : cases()) add_case("weft", each, run_pipeline);
+  for (const workload& each : cases()) {
+    add_case("weft", each, each.batch == 1 ? run_pipeline : run_pipeline_in_batches);
+  }
   benchmark::RegisterBenchmark("one_stage/weft", cost_of_a_stage)->UseManualTime()->Iterations(20);
   benchmark::RegisterBenchmark("one_stage/queue_hop", cost_of_a_queue_hop)->UseManualTime()->Iterations(20);
   return true;

@@ -13,7 +13,7 @@
 namespace pipeline_benchmark {
 
 constexpr int threads = 2;
-constexpr std::size_t tokens = 64;  // items under way at a time, at most
+constexpr std::size_t tokens = 64;  // items, or batches, under way at a time, at most
 
 /// Turns of the loop that take about one microsecond, measured once per process.
 inline std::int64_t turns_per_microsecond();
@@ -42,6 +42,7 @@ inline std::int64_t turns_per_microsecond() {
 struct workload {
   std::int64_t items;
   std::int64_t microseconds;  // of the parallel stage, an item
+  std::int64_t batch = 1;     // how many items the parallel stage takes at a time
 
   std::int64_t turns() const { return microseconds * turns_per_microsecond(); }
   std::uint64_t first(std::int64_t i) const { return churn(static_cast<std::uint64_t>(i), 100); }
@@ -62,10 +63,11 @@ inline double processor_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-/// Cases `<microseconds>_us_items/<runtime>`. The counter `limit` is what two threads could do that lose no
-/// time; `useful` is the part of the processor time that went into the items' work.
+/// Cases `<microseconds>_us_items[_by_<batch>]/<runtime>`. The counter `limit` is what two threads could do
+/// that lose no time; `useful` is the part of the processor time that went into the items' work.
 inline void add_case(const char* runtime, workload work, std::function<std::uint64_t(const workload&)> run) {
-  const std::string name = std::to_string(work.microseconds) + "_us_items/" + runtime;
+  const std::string batch = work.batch == 1 ? "" : "_by_" + std::to_string(work.batch);
+  const std::string name = std::to_string(work.microseconds) + "_us_items" + batch + "/" + runtime;
   benchmark::RegisterBenchmark(name.c_str(),
                                [work, run](benchmark::State& state) {
                                  const double begin_serial = processor_seconds();
@@ -89,7 +91,7 @@ inline void add_case(const char* runtime, workload work, std::function<std::uint
 }
 
 inline std::vector<workload> cases() {
-  return {{100'000, 2}, {20'000, 20}, {2'000, 200}};
+  return {{100'000, 2}, {20'000, 20}, {20'000, 20, 16}, {2'000, 200}};
 }
 
 }  // namespace pipeline_benchmark

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/async/detail/own_loop.hpp>
 #include <weft/async/detail/spin.hpp>
 #include <weft/observe/span.hpp>
 #include <weft/observe/trace.hpp>
@@ -208,13 +209,26 @@ class resume_allocator {
 class posted_waiter : public waiter {
  public:
   void wake() noexcept override {
-    post();
-    posted_.store(true, std::memory_order_release);
+    own_loop* const loop = loop_;  // once it is posted this object may be gone
+    if (loop == nullptr) {
+      post();
+      posted_.store(true, std::memory_order_release);
+    } else if (loop == own_loop::current()) {
+      post();
+    } else {
+      loop->enter();
+      post();
+      loop->leave();
+    }
   }
 
  protected:
   posted_waiter() = default;
   ~posted_waiter() = default;
+
+  /// Before it is linked, on the thread that will go on: it is known which loop that is, and that the loop
+  /// outlives whoever wakes this.
+  void belongs_to(own_loop* loop) noexcept { loop_ = loop; }
 
   /// Calls post_to() with the executor on which go_on() is to run.
   virtual void post() = 0;
@@ -243,13 +257,17 @@ class posted_waiter : public waiter {
     posted_waiter* self;
     void operator()() const {
       // What goes on may end its event loop and destroy it, which it must not do while the thread that woke
-      // it is still inside post(); that thread has only its signal to send.
-      spin_until([this] { return self->posted_.load(std::memory_order_acquire); });
+      // it is still inside post(); that thread has only its signal to send. It may have been put aside to run
+      // this one, though, and then waiting for it is dear: our own loops wait when they end.
+      if (self->loop_ == nullptr) {
+        spin_until([this] { return self->posted_.load(std::memory_order_acquire); });
+      }
       self->go_on();
     }
   };
 
-  std::atomic<bool> posted_{false};
+  std::atomic<bool> posted_{false};  // first: it takes no room there
+  own_loop* loop_ = nullptr;
   resume_buffer buffer_;
 };
 
@@ -299,6 +317,9 @@ class coroutine_waiter final : public posted_waiter {
         local();  // resumes the coroutine, whose frame holds *this
       }
     };
+    if (own_loop* const loop = own_loop::current()) {
+      if (loop->runs(boost::asio::get_associated_executor(held))) belongs_to(loop);
+    }
     auto slot = boost::asio::get_associated_cancellation_slot(held);
     if (slot.is_connected()) {
       slot.assign([&cancel](boost::asio::cancellation_type type) {
