@@ -6,9 +6,12 @@
 #include <weft/data/gzip.hpp>
 #include <weft/data/idx.hpp>
 #include <weft/data/image_folder.hpp>
+#include <weft/data/image_options.hpp>
 #include <weft/data/image_set.hpp>
+#include <weft/data/image_shards.hpp>
 #include <weft/data/jpeg.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/loader_options.hpp>
 #include <weft/data/records.hpp>
 #include <weft/data/sampler.hpp>
+#include <weft/data/tar.hpp>

@@ -1,34 +1,15 @@
 #pragma once
 
 #include <weft/data/collate.hpp>
-#include <weft/data/jpeg.hpp>
+#include <weft/data/image_options.hpp>
 #include <weft/data/loader_options.hpp>
 
-#include <array>    // for std::array
 #include <cstdint>  // for std::int32_t, std::int64_t
 #include <span>     // for std::span
 #include <string>   // for std::string
 #include <vector>   // for std::vector
 
 namespace weft {
-
-/// What image_folder makes of a file.
-struct image_folder_options {
-  /// The height of an image in the batch.
-  std::int64_t rows = 224;
-  /// The width of an image in the batch.
-  std::int64_t cols = 224;
-  /// Whether a random part is taken: an area of 8 to 100 % of the image's, of a ratio of 3:4 to 4:3 (Szegedy
-  /// et al., "Going deeper with convolutions", 2015). Otherwise the largest part in the middle that has the
-  /// batch's ratio.
-  bool random_crop = false;
-  /// Whether every other image, by chance, is flipped.
-  bool random_flip = false;
-  /// Subtracted from each channel's value / 255; red, green, blue.
-  std::array<float, 3> mean = {0.0F, 0.0F, 0.0F};
-  /// Divides the difference; not 0.
-  std::array<float, 3> deviation = {1.0F, 1.0F, 1.0F};
-};
 
 /// A loader's source: JPEG files in one folder a class, as torchvision's ImageFolder.
 ///
@@ -51,7 +32,7 @@ class image_folder {
   /// @param options see there
   /// @throws io_error if a folder cannot be read; invalid_argument if there is no class, if a class has no
   ///         image, or if an option cannot work
-  explicit image_folder(std::string folder, image_folder_options options = {});
+  explicit image_folder(std::string folder, image_options options = {});
 
   /// How many images there are.
   std::int64_t size() const noexcept { return static_cast<std::int64_t>(files_.size()); }
@@ -82,7 +63,7 @@ class image_folder {
 
  private:
   std::string folder_;
-  image_folder_options options_;
+  image_options options_;
   std::vector<std::string> classes_;
   std::vector<std::string> files_;  // below folder_
   std::vector<std::int32_t> labels_;

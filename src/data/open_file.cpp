@@ -1,0 +1,65 @@
+#include <data/open_file.hpp>
+#include <weft/core/error.hpp>
+
+#include <fcntl.h>     // for ::open
+#include <sys/stat.h>  // for ::fstat
+#include <unistd.h>    // for ::read, ::pread, ::close
+
+#include <algorithm>     // for std::max
+#include <cerrno>        // for errno
+#include <cstddef>       // for std::size_t
+#include <system_error>  // for std::error_code
+
+namespace weft {
+namespace {
+
+[[noreturn]] void fail(const std::string& path, const char* action, int code) {
+  throw io_error(path, action, std::error_code(code, std::generic_category()));
+}
+
+}  // namespace
+
+open_file::open_file(const std::string& path)
+    : path_(path), number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (number_ < 0) fail(path, "open", errno);
+}
+
+open_file::~open_file() {
+  ::close(number_);
+}
+
+std::int64_t open_file::size() const {
+  struct stat facts {};
+  if (::fstat(number_, &facts) != 0) fail(path_, "read", errno);
+  return facts.st_size;
+}
+
+void open_file::read(std::vector<std::uint8_t>& content) const {
+  // One byte more than there should be, so that the end of the file is seen at once.
+  content.resize(static_cast<std::size_t>(std::max<std::int64_t>(size(), 0)) + 1);
+  std::size_t filled = 0;
+  for (;;) {
+    const ssize_t count = ::read(number_, content.data() + filled, content.size() - filled);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(path_, "read", errno);
+    filled += static_cast<std::size_t>(count);
+    if (count == 0) break;
+    if (filled == content.size()) content.resize(2 * content.size());
+  }
+  content.resize(filled);
+}
+
+void open_file::read_at(std::int64_t offset, std::span<std::uint8_t> out) const {
+  std::size_t filled = 0;
+  while (filled < out.size()) {
+    const auto at = offset + static_cast<std::int64_t>(filled);
+    const ssize_t count = ::pread(number_, out.data() + filled, out.size() - filled, at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(path_, "read", errno);
+    if (count == 0)
+      throw format_error(path_, at, "the file ends here, it was longer when it was opened first");
+    filled += static_cast<std::size_t>(count);
+  }
+}
+
+}  // namespace weft

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>  // for std::int64_t, std::uint8_t
+#include <span>     // for std::span
+#include <string>   // for std::string
+#include <vector>   // for std::vector
+
+namespace weft {
+
+/// A file open for reading. Its functions throw io_error with the path; they block.
+class open_file {
+ public:
+  /// @param path borrowed: it must outlive this
+  explicit open_file(const std::string& path);
+  open_file(const open_file&) = delete;
+  open_file& operator=(const open_file&) = delete;
+  ~open_file();
+
+  int number() const noexcept { return number_; }
+  /// In bytes, as the system states it.
+  std::int64_t size() const;
+  /// All of it, whatever its stated size.
+  void read(std::vector<std::uint8_t>& content) const;
+  /// Exactly these bytes; throws format_error if the file ends before.
+  void read_at(std::int64_t offset, std::span<std::uint8_t> out) const;
+
+ private:
+  const std::string& path_;
+  int number_;
+};
+
+}  // namespace weft
