@@ -3,6 +3,7 @@
 // Floor 5: files become batches.
 
 #include <weft/data/collate.hpp>
+#include <weft/data/csv.hpp>
 #include <weft/data/gzip.hpp>
 #include <weft/data/idx.hpp>
 #include <weft/data/image_folder.hpp>

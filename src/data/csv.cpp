@@ -1,0 +1,476 @@
+#include <weft/core/error.hpp>
+#include <weft/data/csv.hpp>
+#include <weft/data/gzip.hpp>
+
+#include <csv.h>  // for csv_parser
+
+#include <algorithm>     // for std::find, std::max, std::min
+#include <array>         // for std::array
+#include <charconv>      // for std::from_chars
+#include <cstddef>       // for std::size_t
+#include <exception>     // for std::exception_ptr
+#include <limits>        // for std::numeric_limits
+#include <optional>      // for std::optional
+#include <system_error>  // for std::errc
+#include <utility>       // for std::move, std::exchange
+
+namespace weft {
+namespace {
+
+constexpr std::size_t block_bytes = std::size_t{256} * 1024;
+constexpr std::int64_t most_inferred = 1000;
+
+template <class T>
+bool parse(std::string_view text, T& value) noexcept {
+  if (text.size() > 1 && text.front() == '+') text.remove_prefix(1);
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return problem == std::errc() && end == text.data() + text.size();
+}
+
+const char* to_string(csv_type type) noexcept {
+  switch (type) {
+    case csv_type::integer:
+      return "an integer";
+    case csv_type::real:
+      return "a number";
+    case csv_type::text:
+      return "a text";
+  }
+  return "";
+}
+
+/// libcsv, which calls a sink's field() and row() back.
+template <class Sink>
+class parser {
+ public:
+  parser(const csv_options& options, Sink& sink) : sink_(&sink) {
+    if (csv_init(&csv_, CSV_STRICT | CSV_STRICT_FINI) != 0)
+      throw error("csv_reader: there is no memory for libcsv");
+    csv_set_delim(&csv_, static_cast<unsigned char>(options.delimiter));
+    csv_set_quote(&csv_, static_cast<unsigned char>(options.quote));
+    csv_set_blk_size(&csv_, 4096);
+  }
+  parser(const parser&) = delete;
+  parser& operator=(const parser&) = delete;
+  ~parser() { csv_free(&csv_); }
+
+  /// False if there is a quote where none can be.
+  bool feed(std::span<const std::uint8_t> bytes) {
+    const std::size_t done = csv_parse(&csv_, bytes.data(), bytes.size(), on_field, on_row, this);
+    return finish_call(done == bytes.size());
+  }
+
+  /// What is behind the last line end is a row. False if a quote is open.
+  bool end() { return finish_call(csv_fini(&csv_, on_field, on_row, this) == 0); }
+
+ private:
+  // Exceptions do not pass through C: the first one waits here, and nothing more is given to the sink.
+  bool finish_call(bool good) {
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    if (!good && csv_error(&csv_) == CSV_ENOMEM) throw std::bad_alloc();
+    return good;
+  }
+
+  template <class Call>
+  void guarded(const Call& call) noexcept {
+    if (failure_) return;
+    try {
+      call();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  static void on_field(void* text, std::size_t size, void* self) {
+    auto& here = *static_cast<parser*>(self);
+    here.guarded([&] { here.sink_->field({static_cast<const char*>(text), size}); });
+  }
+
+  static void on_row(int, void* self) {
+    auto& here = *static_cast<parser*>(self);
+    here.guarded([&] { here.sink_->row(); });
+  }
+
+  Sink* sink_;
+  csv_parser csv_{};
+  std::exception_ptr failure_;
+};
+
+/// Finds the place of a row by reading the file again.
+struct row_finder {
+  std::int64_t rows = 0;
+
+  void field(std::string_view) noexcept {}
+  void row() noexcept { ++rows; }
+};
+
+struct row_place {
+  std::int64_t line = 1;
+  std::int64_t offset = 0;
+};
+
+row_place find_row(const std::string& path, const csv_options& options, std::int64_t wanted) {
+  row_finder finder;
+  parser<row_finder> again(options, finder);
+  gzip_reader file(path);
+  std::vector<std::uint8_t> block(block_bytes);
+  row_place place;
+  std::int64_t content = 0;
+  for (std::size_t filled = file.read(block); filled > 0; filled = file.read(block)) {
+    for (std::size_t i = 0; i < filled; ++i, ++content) {
+      const bool line_end = block[i] == '\n' || block[i] == '\r';
+      if (finder.rows == wanted && !line_end) {
+        return {place.line, file.compressed() ? stored_offset_of(path, content) : content};
+      }
+      if (block[i] == '\n') ++place.line;
+      again.feed({&block[i], 1});
+    }
+  }
+  return {place.line, file.stored_offset()};
+}
+
+/// What is written for a missing value; most values are told from all of those by their first letter.
+class missing_values {
+ public:
+  explicit missing_values(std::vector<std::string> texts) : texts_(std::move(texts)) {
+    for (const std::string& each : texts_) {
+      if (each.empty()) {
+        empty_ = true;
+      } else {
+        begins_[static_cast<unsigned char>(each.front())] = true;
+      }
+    }
+  }
+
+  bool contain(std::string_view text) const noexcept {
+    if (text.empty()) return empty_;
+    if (!begins_[static_cast<unsigned char>(text.front())]) return false;
+    return std::find(texts_.begin(), texts_.end(), text) != texts_.end();
+  }
+
+ private:
+  std::vector<std::string> texts_;
+  std::array<bool, 256> begins_{};
+  bool empty_ = false;
+};
+
+/// Where a column's values go.
+class column_builder {
+ public:
+  column_builder(std::string name, std::optional<csv_type> declared, const missing_values& missing)
+      : missing_(&missing), inferring_(!declared) {
+    column_.name = std::move(name);
+    column_.type = declared.value_or(csv_type::integer);
+    declared_ = declared.has_value();
+  }
+
+  const std::string& name() const noexcept { return column_.name; }
+
+  /// False if the text does not fit; expected() says what would.
+  bool add(std::string_view text) {
+    if (inferring_) {
+      first_.emplace_back(text);
+      return first_.size() < static_cast<std::size_t>(most_inferred) || infer();
+    }
+    return store(text);
+  }
+
+  std::string expected() const {
+    return std::string(to_string(column_.type)) +
+           (declared_ ? ", as declared" : "; it is inferred to be one: declare another type for the column");
+  }
+
+  /// Makes place for so many values, if their type is known.
+  void reserve(std::size_t values) {
+    if (inferring_) return;
+    switch (column_.type) {
+      case csv_type::integer:
+        column_.integers.reserve(values);
+        break;
+      case csv_type::real:
+        column_.reals.reserve(values);
+        break;
+      case csv_type::text:
+        column_.texts.reserve(values);
+        break;
+    }
+  }
+
+  /// The values so far.
+  csv_column take() {
+    if (inferring_) infer();
+    csv_column taken = std::move(column_);
+    column_ = {.name = taken.name, .type = taken.type, .integers = {}, .reals = {}, .texts = {}};
+    return taken;
+  }
+
+ private:
+  bool infer() {
+    inferring_ = false;
+    bool decided = false;
+    column_.type = csv_type::integer;
+    for (const std::string& each : first_) {
+      std::int64_t integer = 0;
+      double real = 0.0;
+      if (missing_->contain(each)) continue;
+      decided = true;
+      if (column_.type == csv_type::integer && parse(each, integer)) continue;
+      column_.type = csv_type::real;
+      if (parse(each, real)) continue;
+      column_.type = csv_type::text;
+      break;
+    }
+    if (!decided && !first_.empty()) column_.type = csv_type::real;
+    for (const std::string& each : first_) store(each);
+    first_ = {};
+    return true;
+  }
+
+  bool store(std::string_view text) {
+    switch (column_.type) {
+      case csv_type::integer: {
+        std::int64_t value = 0;
+        if (parse(text, value)) {
+          column_.integers.push_back(value);
+          return true;
+        }
+        double real = 0.0;
+        if (declared_ || !(missing_->contain(text) || parse(text, real))) return false;
+        column_.reals.assign(column_.integers.begin(), column_.integers.end());
+        column_.integers = {};
+        column_.type = csv_type::real;
+        return store(text);
+      }
+      case csv_type::real: {
+        double value = 0.0;
+        // Missing first where it reads like a number: "nan".
+        if (!parse(text, value) || value != value) {
+          if (!missing_->contain(text)) {
+            if (value == value) return false;
+          } else {
+            ++column_.missing;
+          }
+          value = std::numeric_limits<double>::quiet_NaN();
+        }
+        column_.reals.push_back(value);
+        return true;
+      }
+      case csv_type::text:
+        if (missing_->contain(text)) {
+          ++column_.missing;
+          text = {};
+        }
+        column_.texts.emplace_back(text);
+        return true;
+    }
+    return false;
+  }
+
+  csv_column column_;
+  const missing_values* missing_;
+  std::vector<std::string> first_;
+  bool inferring_;
+  bool declared_ = false;
+};
+
+}  // namespace
+
+const csv_column& csv_table::operator[](std::string_view name) const {
+  std::string known;
+  for (const csv_column& each : columns) {
+    if (each.name == name) return each;
+    known += (known.empty() ? "" : ", ") + each.name;
+  }
+  throw invalid_argument("csv_table: there is no column '" + std::string(name) + "'; there are: " + known);
+}
+
+tensor<float, 2> csv_table::matrix(std::span<const std::string> names) const {
+  const auto width = static_cast<std::int64_t>(names.size());
+  tensor<float, 2> values({rows, width});
+  for (std::int64_t place = 0; place < width; ++place) {
+    const csv_column& from = (*this)[names[static_cast<std::size_t>(place)]];
+    float* to = values.data() + place;
+    const auto copy = [&](const auto& numbers) {
+      for (const auto number : numbers) {
+        *to = static_cast<float>(number);
+        to += width;
+      }
+    };
+    switch (from.type) {
+      case csv_type::integer:
+        copy(from.integers);
+        break;
+      case csv_type::real:
+        copy(from.reals);
+        break;
+      case csv_type::text:
+        throw invalid_argument("csv_table: the column '" + from.name + "' holds texts, not numbers");
+    }
+  }
+  return values;
+}
+
+class csv_reader::state {
+ public:
+  state(std::string path, csv_options options)
+      : path_(std::move(path)),
+        options_(std::move(options)),
+        missing_(options_.missing),
+        file_(path_),
+        parser_(options_, *this),
+        block_(block_bytes) {
+    while (columns_.empty() && !ended_) feed();
+    if (columns_.empty()) throw format_error(path_, 0, "the file is empty, it should have at least one row");
+  }
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+
+  bool read(csv_table& table, std::int64_t rows) {
+    while (rows_ < rows && !ended_) {
+      const std::int64_t before = rows_;
+      feed();
+      if (before < most_inferred && rows_ >= most_inferred) reserve(rows);
+    }
+    table.rows = std::exchange(rows_, 0);
+    table.columns.clear();
+    for (column_builder& each : columns_) table.columns.push_back(each.take());
+    return table.rows > 0;
+  }
+
+  void field(std::string_view text) {
+    if (columns_.empty()) {
+      first_row_.emplace_back(text);
+      return;
+    }
+    if (at_ < targets_.size()) {
+      const std::size_t target = targets_[at_];
+      if (target != unwanted && !columns_[target].add(text)) {
+        refuse("column '" + columns_[target].name() + "': '" + std::string(text.substr(0, 60)) + "' is not " +
+               columns_[target].expected());
+      }
+    }
+    ++at_;
+  }
+
+  void row() {
+    if (columns_.empty()) {
+      open_columns();
+    } else {
+      if (at_ != targets_.size()) {
+        refuse("the row has " + std::to_string(at_) + (at_ == 1 ? " value" : " values") + ", but there are " +
+               std::to_string(targets_.size()) + " columns");
+      }
+      ++rows_;
+      at_ = 0;
+    }
+    ++all_rows_;
+  }
+
+ private:
+  static constexpr std::size_t unwanted = std::numeric_limits<std::size_t>::max();
+
+  [[noreturn]] void refuse(const std::string& reason) const {
+    const row_place place = find_row(path_, options_, all_rows_);
+    throw format_error(path_, place.offset, "line " + std::to_string(place.line) + ": " + reason);
+  }
+
+  // As many rows as are wanted and as the rest of a plain file has if it goes on as it began.
+  void reserve(std::int64_t wanted) {
+    if (file_.compressed() || file_.content_bound() == std::numeric_limits<std::int64_t>::max()) return;
+    const std::int64_t row_bytes = std::max<std::int64_t>(file_.content_offset() / (all_rows_ + 1), 1);
+    const std::int64_t expected = std::min(wanted, rows_ + file_.content_bound() / row_bytes + rows_ / 8);
+    for (column_builder& each : columns_) each.reserve(static_cast<std::size_t>(expected));
+  }
+
+  void feed() {
+    const std::size_t filled = file_.read(block_);
+    if (!parser_.feed(std::span(block_).first(filled))) {
+      refuse(
+          "there is a quote within a value that is not quoted, or more behind a closing quote; a quote "
+          "within a "
+          "value is written twice");
+    }
+    if (filled < block_.size()) {
+      ended_ = true;
+      if (!parser_.end()) refuse("a quote is opened and not closed");
+    }
+  }
+
+  void open_columns() {
+    std::vector<std::string> names = std::move(first_row_);
+    std::vector<std::string> values;
+    if (!options_.header) {
+      values = std::move(names);
+      names.clear();
+      for (std::size_t i = 0; i < values.size(); ++i) names.push_back(std::to_string(i));
+    }
+    for (auto each = names.begin(); each != names.end(); ++each) {
+      if (std::find(names.begin(), each, *each) != each) refuse("the column '" + *each + "' comes twice");
+    }
+    targets_.assign(names.size(), unwanted);
+    for (const auto& [name, type] : options_.types) place_of(name, names);
+    const std::vector<std::string>& wanted = options_.columns.empty() ? names : options_.columns;
+    for (const std::string& name : wanted) {
+      const std::size_t place = place_of(name, names);
+      if (targets_[place] != unwanted) throw invalid_argument("csv_options.columns has '" + name + "' twice");
+      targets_[place] = columns_.size();
+      const auto declared = options_.types.find(name);
+      columns_.emplace_back(
+          name, declared == options_.types.end() ? std::nullopt : std::optional(declared->second), missing_);
+    }
+    if (!values.empty()) {
+      for (const std::string& each : values) field(each);
+      ++rows_;
+      at_ = 0;
+    }
+  }
+
+  std::size_t place_of(const std::string& name, const std::vector<std::string>& names) const {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+    std::string known;
+    for (const std::string& each : names) known += (known.empty() ? "" : ", ") + each;
+    throw invalid_argument("csv_options: " + path_ + " has no column '" + name + "'; it has: " + known);
+  }
+
+  std::string path_;
+  csv_options options_;
+  missing_values missing_;
+  gzip_reader file_;
+  parser<state> parser_;
+  std::vector<std::uint8_t> block_;
+  std::vector<std::string> first_row_;
+  std::vector<column_builder> columns_;
+  std::vector<std::size_t> targets_;  // of each of the file's columns: which of columns_
+  std::size_t at_ = 0;                // of the next value, which of the file's columns
+  std::int64_t rows_ = 0;             // that have not been taken
+  std::int64_t all_rows_ = 0;         // with the names
+  bool ended_ = false;
+};
+
+csv_reader::csv_reader(std::string path, csv_options options) {
+  if (options.delimiter == options.quote || options.delimiter == '\n' || options.quote == '\n') {
+    throw invalid_argument(
+        "csv_options: delimiter and quote must be two different characters, and no line ends");
+  }
+  state_ = std::make_unique<state>(std::move(path), std::move(options));
+}
+csv_reader::csv_reader(csv_reader&&) noexcept = default;
+csv_reader& csv_reader::operator=(csv_reader&&) noexcept = default;
+csv_reader::~csv_reader() = default;
+
+bool csv_reader::read(csv_table& table, std::int64_t rows) {
+  if (rows < 1) {
+    throw invalid_argument("csv_reader: rows is " + std::to_string(rows) + "; it must be at least 1");
+  }
+  return state_->read(table, rows);
+}
+
+csv_table read_csv(const std::string& path, csv_options options) {
+  csv_reader reader(path, std::move(options));
+  csv_table table;
+  reader.read(table, std::numeric_limits<std::int64_t>::max());
+  return table;
+}
+
+}  // namespace weft
