@@ -3,11 +3,16 @@
 #include <weft/data/gzip.hpp>
 
 #include <csv.h>  // for csv_parser
+#ifdef __SSE2__
+#include <emmintrin.h>  // for _mm_movemask_epi8
+#endif
 
 #include <algorithm>     // for std::find, std::max, std::min
 #include <array>         // for std::array
+#include <bit>           // for std::countr_zero
 #include <charconv>      // for std::from_chars
 #include <cstddef>       // for std::size_t
+#include <cstring>       // for std::memchr, std::memmove, ::memrchr
 #include <exception>     // for std::exception_ptr
 #include <limits>        // for std::numeric_limits
 #include <optional>      // for std::optional
@@ -25,6 +30,62 @@ bool parse(std::string_view text, T& value) noexcept {
   if (text.size() > 1 && text.front() == '+') text.remove_prefix(1);
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   return problem == std::errc() && end == text.data() + text.size();
+}
+
+/// A decimal of up to 18 digits whose digits and power of ten are both exact doubles, as most are: one
+/// division then rounds it right (Clinger, 1990). Anything else is std::from_chars'.
+bool parse_real(std::string_view text, double& value) noexcept {
+  constexpr std::array<double, 19> powers = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                             1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+  constexpr std::uint64_t exact = std::uint64_t{1} << 53;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const bool negative = at != end && *at == '-';
+  if (negative) ++at;
+  if (end - at > 18) return parse(text, value);
+  std::uint64_t digits = 0;
+  const char* point = nullptr;
+  for (; at != end; ++at) {
+    const auto digit = static_cast<unsigned>(static_cast<unsigned char>(*at) - '0');
+    if (digit < 10) {
+      digits = 10 * digits + digit;
+    } else if (*at == '.' && point == nullptr) {
+      point = at;
+    } else {
+      return parse(text, value);
+    }
+  }
+  const bool none = text.size() == (negative ? 1U : 0U) + (point != nullptr ? 1U : 0U);
+  if (none || digits >= exact) return parse(text, value);
+  const double power = powers[point == nullptr ? 0 : static_cast<std::size_t>(end - point - 1)];
+  value = static_cast<double>(digits) / power;
+  if (negative) value = -value;
+  return true;
+}
+
+constexpr bool is_blank(char letter) noexcept {
+  return letter == ' ' || letter == '\t';
+}
+
+std::string_view trimmed(const char* begin, const char* end) noexcept {
+  while (begin != end && is_blank(*begin)) ++begin;
+  while (begin != end && is_blank(end[-1])) --end;
+  return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+/// Which of 16 bytes are one of the two, as bits.
+unsigned marks(const char* bytes, char first, char second) noexcept {
+#ifdef __SSE2__
+  __m128i letters;
+  std::memcpy(&letters, bytes, sizeof letters);
+  const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(letters, _mm_set1_epi8(first)),
+                                     _mm_cmpeq_epi8(letters, _mm_set1_epi8(second)));
+  return static_cast<unsigned>(_mm_movemask_epi8(found));
+#else
+  unsigned bits = 0;
+  for (int i = 0; i < 16; ++i) bits |= (bytes[i] == first || bytes[i] == second ? 1U : 0U) << i;
+  return bits;
+#endif
 }
 
 const char* to_string(csv_type type) noexcept {
@@ -216,7 +277,7 @@ class column_builder {
       decided = true;
       if (column_.type == csv_type::integer && parse(each, integer)) continue;
       column_.type = csv_type::real;
-      if (parse(each, real)) continue;
+      if (parse_real(each, real)) continue;
       column_.type = csv_type::text;
       break;
     }
@@ -235,7 +296,7 @@ class column_builder {
           return true;
         }
         double real = 0.0;
-        if (declared_ || !(missing_->contain(text) || parse(text, real))) return false;
+        if (declared_ || !(missing_->contain(text) || parse_real(text, real))) return false;
         column_.reals.assign(column_.integers.begin(), column_.integers.end());
         column_.integers = {};
         column_.type = csv_type::real;
@@ -244,7 +305,7 @@ class column_builder {
       case csv_type::real: {
         double value = 0.0;
         // Missing first where it reads like a number: "nan".
-        if (!parse(text, value) || value != value) {
+        if (!parse_real(text, value) || value != value) {
           if (!missing_->contain(text)) {
             if (value == value) return false;
           } else {
@@ -382,22 +443,70 @@ class csv_reader::state {
     for (column_builder& each : columns_) each.reserve(static_cast<std::size_t>(expected));
   }
 
+  // Rows in which nothing is quoted are split here; libcsv gets the others, and what is behind the last line
+  // end.
   void feed() {
-    const std::size_t filled = file_.read(block_);
-    if (!parser_.feed(std::span(block_).first(filled))) {
+    if (filled_ == block_.size()) block_.resize(2 * block_.size());
+    const std::size_t wanted = block_.size() - filled_;
+    const std::size_t got = file_.read(std::span(block_).subspan(filled_));
+    filled_ += got;
+    ended_ = got < wanted;
+    const char* const begin = reinterpret_cast<const char*>(block_.data());
+    const void* const last = filled_ == 0 ? nullptr : ::memrchr(begin, '\n', filled_);
+    const std::size_t whole =
+        last == nullptr ? 0 : static_cast<std::size_t>(static_cast<const char*>(last) + 1 - begin);
+    if (between_rows_ && whole > 0 && std::memchr(begin, options_.quote, whole) == nullptr &&
+        std::memchr(begin, '\r', whole) == nullptr) {
+      split({begin, whole});
+    } else if (whole > 0) {
+      parse_all(std::span(block_).first(whole - 1));
+      const std::int64_t before = all_rows_;
+      parse_all(std::span(block_).subspan(whole - 1, 1));
+      between_rows_ = all_rows_ != before;
+    }
+    std::memmove(block_.data(), block_.data() + whole, filled_ - whole);
+    filled_ -= whole;
+    if (!ended_) return;
+    parse_all(std::span(block_).first(filled_));
+    if (!parser_.end()) refuse("a quote is opened and not closed");
+  }
+
+  void parse_all(std::span<const std::uint8_t> bytes) {
+    if (!parser_.feed(bytes)) {
       refuse(
           "there is a quote within a value that is not quoted, or more behind a closing quote; a quote "
           "within a "
           "value is written twice");
     }
-    if (filled < block_.size()) {
-      ended_ = true;
-      if (!parser_.end()) refuse("a quote is opened and not closed");
+  }
+
+  // Whole rows without quotes, as libcsv would.
+  void split(std::string_view bytes) {
+    const char* from = bytes.data();
+    bool first = true;
+    const auto value = [&](const char* mark) {
+      const std::string_view text = trimmed(from, mark);
+      const bool last = *mark == '\n';
+      from = mark + 1;
+      if (!(first && last && text.empty())) {
+        field(text);
+        if (last) row();
+      }
+      first = last;
+    };
+    std::size_t at = 0;
+    for (; at + 16 <= bytes.size(); at += 16) {
+      for (unsigned bits = marks(bytes.data() + at, options_.delimiter, '\n'); bits != 0; bits &= bits - 1) {
+        value(bytes.data() + at + std::countr_zero(bits));
+      }
+    }
+    for (; at < bytes.size(); ++at) {
+      if (bytes[at] == options_.delimiter || bytes[at] == '\n') value(bytes.data() + at);
     }
   }
 
   void open_columns() {
-    std::vector<std::string> names = std::move(first_row_);
+    std::vector<std::string> names = std::exchange(first_row_, {});
     std::vector<std::string> values;
     if (!options_.header) {
       values = std::move(names);
@@ -439,6 +548,8 @@ class csv_reader::state {
   gzip_reader file_;
   parser<state> parser_;
   std::vector<std::uint8_t> block_;
+  std::size_t filled_ = 0;    // bytes of block_
+  bool between_rows_ = true;  // or libcsv is in the middle of one
   std::vector<std::string> first_row_;
   std::vector<column_builder> columns_;
   std::vector<std::size_t> targets_;  // of each of the file's columns: which of columns_

@@ -70,8 +70,8 @@ class archive_file {
       name_ = split(path);
       if (name_.key.empty()) continue;
       if (size() > options_.limit) {
-        refuse("'" + std::string(path) + "' has " + std::to_string(size()) +
-               " bytes, more than the limit of " + std::to_string(options_.limit));
+        refuse(std::string(path) + " has " + std::to_string(size()) + " bytes, more than the limit of " +
+               std::to_string(options_.limit));
       }
       return true;
     }

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 #include <weft/core/error.hpp>
+#include <weft/core/philox.hpp>
 #include <weft/data/csv.hpp>
 
 #include <data/test_files.hpp>
 
-#include <cmath>  // for std::isnan
+#include <cmath>    // for std::isnan
+#include <cstdlib>  // for std::strtod
 
 namespace weft {
 namespace {
@@ -139,6 +141,67 @@ TEST_F(CsvTest, ReadsInPiecesAndGzip) {
   test::bytes cut = test::gzip({text.begin(), text.end()});
   cut.resize(cut.size() - 20);
   EXPECT_THROW(read_csv(folder.write("cut.csv.gz", cut)), format_error);
+}
+
+// Rows with and without quotes take different ways: the same values must come out.
+TEST_F(CsvTest, RowsAreReadAlikeWhetherThereAreQuotesOrNot) {
+  constexpr std::string_view letters = "ab ,,;\t1.5\n\n-";
+  philox random(11);
+  std::uint64_t drawn = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::string text;
+    for (std::uint64_t i = random.below(drawn++, 200); i > 0; --i) {
+      // two columns, so that most rows are good
+      std::string row;
+      for (std::uint64_t k = random.below(drawn++, 12); k > 0; --k)
+        row += letters[random.below(drawn++, letters.size())];
+      text +=
+          row +
+          (random.below(drawn++, 8) == 0 ? "\n" : ", \t" + row.substr(0, row.find_first_of(",\n")) + " \n");
+    }
+    const auto outcome = [&](const std::string& head) {
+      csv_table table;
+      try {
+        table = read(head + text, {.types = {{"a", csv_type::text}, {"b", csv_type::text}}});
+      } catch (const format_error&) {
+        table.rows = -1;
+      }
+      return table;
+    };
+    const csv_table plain = outcome("a,b\n");
+    const csv_table quoted = outcome("\"a\",b\n");
+    ASSERT_EQ(plain.rows, quoted.rows) << text;
+    for (std::size_t i = 0; i < plain.columns.size(); ++i) {
+      ASSERT_EQ(plain.columns[i].texts, quoted.columns[i].texts) << text;
+    }
+  }
+}
+
+TEST_F(CsvTest, RealsAreTheNearestDoubles) {
+  const texts values = {"0.1",
+                        "-0.3",
+                        "123456.789",
+                        "9007199254740993",
+                        "0.30000000000000004",
+                        "-0",
+                        "1e-300",
+                        "5e-324",
+                        "1.7976931348623157e308",
+                        ".5",
+                        "5.",
+                        "1234567890.12345678",
+                        "00000000000.25",
+                        "8.41",
+                        "-12345678901234567"};
+  std::string text = "x,y\n";
+  for (const std::string& each : values) text += each + ",1\n";
+  const csv_table table = read(text, {.types = {{"x", csv_type::real}}});
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(table["x"].reals[i], std::strtod(values[i].c_str(), nullptr)) << values[i];
+  }
+  refused("x\n.\n", 2, "'.' is not a number", {.types = {{"x", csv_type::real}}});
+  refused("x\n-\n", 2, "'-' is not a number", {.types = {{"x", csv_type::real}}});
+  refused("x\n1.2.3\n", 2, "'1.2.3' is not a number", {.types = {{"x", csv_type::real}}});
 }
 
 TEST_F(CsvTest, ColumnsOfNumbersBecomeAMatrix) {
