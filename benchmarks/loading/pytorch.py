@@ -68,13 +68,38 @@ def images():
     except ImportError as problem:
         print(f"pytorch.py needs torchvision for this case: {problem}", file=sys.stderr)
         sys.exit(77)
-    folder = os.environ.get("WEFT_BENCH_IMAGES", "")
+    folder = os.path.join(os.environ.get("WEFT_BENCH_DATA", ""), "images")
     if not os.path.isdir(folder):
-        print("pytorch.py: set WEFT_BENCH_IMAGES to a folder made by _make_images.py", file=sys.stderr)
+        print("pytorch.py: set WEFT_BENCH_DATA to a folder made by _make_data.py", file=sys.stderr)
         sys.exit(77)
     steps = [transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
              transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
     return torchvision.datasets.ImageFolder(folder, transforms.Compose(steps))
+
+
+def first_batch():
+    """Seconds until the first batch is there, by two workers."""
+    samples = images()
+    begin = time.perf_counter()
+    next(iter(torch.utils.data.DataLoader(samples, 64, shuffle=True, num_workers=2)))
+    return time.perf_counter() - begin
+
+
+def memory(wanted_batches):
+    """The most bytes in memory over all processes, by two workers."""
+    most = made = 0
+    for _ in torch.utils.data.DataLoader(images(), 64, shuffle=True, num_workers=2):
+        made += 1
+        if made % 8 == 0:
+            children = open(f"/proc/self/task/{os.getpid()}/children").read().split()
+            total = 0
+            for process in [str(os.getpid())] + children:
+                with open(f"/proc/{process}/smaps_rollup") as file:
+                    total += sum(1024 * int(line.split()[1]) for line in file if line.startswith("Pss:"))
+            most = max(most, total)
+        if made == wanted_batches:
+            break
+    return most
 
 
 def main():
@@ -84,18 +109,22 @@ def main():
     parser.add_argument("--quick", action="store_true")
     chosen = parser.parse_args()
     if chosen.list:
-        print("records\njpeg")
+        print("records\njpeg\nfirst_batch\nmemory")
         return
     torch.set_num_threads(2)
+    line = {"case": chosen.case, "unit": "samples/s", "version": f"PyTorch {torch.__version__}"}
     if chosen.case == "jpeg":
         samples = images()
         wanted = (640 if chosen.quick else len(samples)) // 64
-        value = max(epoch(samples, 64, workers, wanted) for workers in ((2,) if chosen.quick else (0, 2, 4)))
+        line["value"] = max(epoch(samples, 64, workers, wanted) for workers in ((2,) if chosen.quick else (0, 2, 4)))
+    elif chosen.case == "first_batch":
+        line |= {"value": first_batch(), "unit": "s"}
+    elif chosen.case == "memory":
+        line |= {"value": memory(16 if chosen.quick else 64), "unit": "bytes", "smaller_is_better": True}
     else:
         samples = Records()
-        value = max(epoch(samples, 128, workers, len(samples) // 128) for workers in (0, 2))
-    print(json.dumps({"case": chosen.case, "value": value, "unit": "samples/s",
-                      "version": f"PyTorch {torch.__version__}"}))
+        line["value"] = max(epoch(samples, 128, workers, len(samples) // 128) for workers in (0, 2))
+    print(json.dumps(line))
 
 
 if __name__ == "__main__":

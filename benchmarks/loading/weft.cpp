@@ -1,12 +1,15 @@
-// Batches by weft's loader: raw records from memory beside memcpy of the same bytes, and JPEG files beside
-// libjpeg-turbo that decodes the same bytes and does nothing else.
+// Batches by weft's loader: raw records from memory beside memcpy of the same bytes, JPEG files beside
+// libjpeg-turbo that decodes the same bytes and does nothing else, tar shards beside reading them, and a
+// table.
 
 #include <fmt/core.h>
 #include <weft/compute/tensor.hpp>
+#include <weft/data/csv.hpp>
 #include <weft/data/image_folder.hpp>
 #include <weft/data/image_set.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/records.hpp>
+#include <weft/data/tar.hpp>
 
 #include <algorithm>    // for std::ranges::copy, std::min, std::max
 #include <atomic>       // for std::atomic
@@ -32,7 +35,7 @@ using seconds = std::chrono::duration<double>;
 
 constexpr int threads = 2;
 constexpr const char* fashion = "/usr/share/datasets/fashion-mnist/";
-constexpr const char* images_variable = "WEFT_BENCH_IMAGES";
+constexpr const char* data_variable = "WEFT_BENCH_DATA";
 
 struct missing : weft::error {
   using weft::error::error;
@@ -114,12 +117,17 @@ void measure_records(bool quick) {
 
 using bytes = std::vector<std::uint8_t>;
 
-std::string image_root() {
-  const char* folder = std::getenv(images_variable);
-  if (folder != nullptr && std::filesystem::is_directory(folder)) return folder;
-  throw missing(
-      fmt::format("set {} to a folder made by benchmarks/loading/_make_images.py", images_variable));
+std::string made(const char* name) {
+  const char* folder = std::getenv(data_variable);
+  const std::string path = folder == nullptr ? "" : std::string(folder) + "/" + name;
+  if (std::filesystem::exists(path)) return path;
+  throw missing(fmt::format("set {} to a folder made by benchmarks/loading/_make_data.py", data_variable));
 }
+
+const weft::image_options training_images = {.random_crop = true,
+                                             .random_flip = true,
+                                             .mean = {0.485F, 0.456F, 0.406F},
+                                             .deviation = {0.229F, 0.224F, 0.225F}};
 
 // The whole image into one row's place, as libjpeg does it by default: how many pixels.
 std::int64_t decode(const bytes& content, bytes& row) {
@@ -160,10 +168,7 @@ double decode_speed(const std::vector<bytes>& files) {
 }
 
 void measure_jpeg(bool quick) {
-  const weft::image_folder source(image_root(), {.random_crop = true,
-                                                 .random_flip = true,
-                                                 .mean = {0.485F, 0.456F, 0.406F},
-                                                 .deviation = {0.229F, 0.224F, 0.225F}});
+  const weft::image_folder source(made("images"), training_images);
   const std::int64_t images = quick ? std::min<std::int64_t>(source.size(), 640) : source.size();
   std::vector<bytes> files;
   for (std::int64_t i = 0; i < images; ++i) {
@@ -190,6 +195,99 @@ void measure_jpeg(bool quick) {
          batches.stats());
 }
 
+void report_smaller(const char* name, double value, const char* unit) {
+  fmt::print("{{\"case\": \"{}\", \"value\": {}, \"unit\": \"{}\", \"smaller_is_better\": true}}\n", name,
+             value, unit);
+}
+
+void measure_first_batch(bool) {
+  const weft::image_folder source(made("images"), training_images);
+  const auto begin = clock_type::now();
+  weft::thread_pool pool(threads);
+  weft::loader batches(pool, source, {.batch_size = 64, .shuffle = true, .seed = 1});
+  if (!batches.next_wait()) throw weft::error("there is no batch");
+  report_smaller("first_batch", since(begin), "s");
+}
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/smaps_rollup");
+  for (std::string word; file >> word;) {
+    double kilobytes = 0.0;
+    if (word == "Pss:" && file >> kilobytes) return 1024.0 * kilobytes;
+  }
+  return 0.0;
+}
+
+void measure_memory(bool quick) {
+  const weft::image_folder source(made("images"), training_images);
+  weft::thread_pool pool(threads);
+  weft::loader batches(pool, source, {.batch_size = 64, .shuffle = true, .seed = 1, .epochs = quick ? 1 : 3});
+  double most = 0.0;
+  for (auto& batch : batches) {
+    if (batch.number() % 4 == 0) most = std::max(most, resident_bytes());
+  }
+  report_smaller("memory", most, "bytes");
+}
+
+// ---- tar and CSV ------------------------------------------------------------------------------------------
+
+// What cat does: bytes/s.
+double read_speed(const std::string& path) {
+  std::ifstream file;
+  std::vector<char> block(std::size_t{1} << 17);
+  file.rdbuf()->pubsetbuf(nullptr, 0);
+  file.open(path, std::ios::binary);
+  const auto begin = clock_type::now();
+  double total = 0.0;
+  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
+    total += static_cast<double>(file.gcount());
+  }
+  return total / since(begin);
+}
+
+void measure_tar(bool quick) {
+  const std::string path = made("images.tar");
+  const weft::tar_shards shards({path});
+  double limit = 0.0;
+  for (int i = 0; i < 3; ++i) limit = std::max(limit, read_speed(path));
+  weft::thread_pool pool(threads);
+  weft::loader batches(pool, shards,
+                       {.batch_size = 64, .shuffle = true, .seed = 1, .epochs = quick ? 2 : 10});
+  std::int64_t loaded = 0;
+  const auto begin = clock_type::now();
+  for (auto& batch : batches) {
+    for (const weft::shard_sample& sample : *batch)
+      loaded += static_cast<std::int64_t>(sample.at("jpg").size());
+  }
+  const double value = static_cast<double>(loaded) / since(begin);
+  fmt::print(
+      "{{\"case\": \"tar\", \"value\": {}, \"unit\": \"bytes/s\", \"limit\": {{\"what\": \"reading the "
+      "shard\", \"value\": {}}}}}\n",
+      value, limit);
+  fmt::print(stderr, "tar: {:.2f} of the limit\n", value / limit);
+}
+
+void measure_csv(bool) {
+  const std::string path = made("table.csv");
+  const auto begin = clock_type::now();
+  const weft::csv_table table = weft::read_csv(path);
+  const double taken = since(begin);
+  if (table.columns.size() != 9 || table["fruit"].texts.size() != static_cast<std::size_t>(table.rows)) {
+    throw weft::error("the table is not whole");
+  }
+  fmt::print("{{\"case\": \"csv\", \"value\": {}, \"unit\": \"bytes/s\"}}\n",
+             static_cast<double>(std::filesystem::file_size(path)) / taken);
+}
+
+struct benchmark {
+  std::string_view name;
+  void (*measure)(bool quick);
+};
+
+constexpr benchmark benchmarks[] = {
+    {"records", measure_records}, {"jpeg", measure_jpeg}, {"first_batch", measure_first_batch},
+    {"memory", measure_memory},   {"tar", measure_tar},   {"csv", measure_csv}};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -198,14 +296,16 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--list") {
-      fmt::print("records\njpeg\n");
+      for (const benchmark& each : benchmarks) fmt::print("{}\n", each.name);
       return 0;
     }
     if (argument == "--quick") quick = true;
     if (argument == "--case" && i + 1 < argc) chosen = argv[++i];
   }
   try {
-    chosen == "jpeg" ? measure_jpeg(quick) : measure_records(quick);
+    for (const benchmark& each : benchmarks) {
+      if (each.name == chosen) each.measure(quick);
+    }
   } catch (const missing& what) {
     fmt::print(stderr, "loading_weft: {}\n", what.what());
     return 77;

@@ -8,7 +8,7 @@
 #include <cctype>        // for std::tolower
 #include <cstddef>       // for std::size_t
 #include <system_error>  // for std::error_code
-#include <utility>       // for std::move
+#include <utility>       // for std::move, std::swap
 
 namespace weft {
 namespace {
@@ -240,6 +240,20 @@ void tar_shards::load_into(std::int64_t index, shard_sample& sample) const {
     sample.files[i].bytes.resize(static_cast<std::size_t>(stored.size));
     shard.read_at(stored.offset, sample.files[i].bytes);
   }
+}
+
+std::int64_t tar_shards::load(const sample_request& request, batch_type& batch) const {
+  shard_sample& sample = batch[static_cast<std::size_t>(request.row)];
+  load_into(request.index, sample);
+  std::int64_t bytes = 0;
+  for (const shard_file& each : sample.files) bytes += static_cast<std::int64_t>(each.bytes.size());
+  return bytes;
+}
+
+void tar_shards::keep(batch_type& batch, std::span<const std::int64_t> rows) const {
+  std::size_t kept = 0;
+  for (const std::int64_t row : rows) std::swap(batch[kept++], batch[static_cast<std::size_t>(row)]);
+  batch.resize(kept);
 }
 
 }  // namespace weft

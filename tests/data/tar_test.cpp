@@ -11,7 +11,7 @@
 namespace weft {
 namespace {
 
-static_assert(value_source<tar_shards>);
+static_assert(batch_source<tar_shards>);
 
 /// As many samples, each of a text and an image, with files between them that belong to none.
 test::named_files content(int samples, std::size_t image_bytes = 1000) {
@@ -160,6 +160,14 @@ TEST(TarTest, FilesThatCannotBeRead) {
 
   const tar_shards shards({path});
   std::filesystem::resize_file(path, 9000);
+  thread_pool pool(2);
+  loader rest(pool, shards, {.batch_size = 5, .on_error = bad_sample::skip});
+  const auto batch = rest.next_wait();
+  ASSERT_EQ((*batch)->size(), static_cast<std::size_t>(batch->size()));
+  for (std::size_t i = 0; i < (*batch)->size(); ++i)
+    expect_sample((**batch)[i], static_cast<int>(batch->indices()[i]));
+  EXPECT_LT(batch->size(), 5);
+  EXPECT_EQ(batch->size() + rest.stats().errors, 5);
   expect_sample(shards.load(0), 0);
   EXPECT_THROW(shards.load(4), format_error) << "the shard has become shorter";
   std::filesystem::remove(path);

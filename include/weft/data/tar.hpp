@@ -1,7 +1,9 @@
 #pragma once
 
 #include <weft/core/error.hpp>
+#include <weft/data/loader_options.hpp>
 
+#include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::int64_t, std::uint8_t, std::uint32_t
 #include <memory>       // for std::unique_ptr
 #include <span>         // for std::span
@@ -79,6 +81,9 @@ class tar_reader {
 /// Thread safety: distinct objects safe; shared objects safe for reading.
 class tar_shards {
  public:
+  /// What a loader's batches are.
+  using batch_type = std::vector<shard_sample>;
+
   /// Reads the headers of all shards. Blocks.
   ///
   /// @param shards their paths, in the order of their samples; @param options see there
@@ -97,6 +102,19 @@ class tar_shards {
   shard_sample load(std::int64_t index) const;
   /// As load(). @param index which one; @param sample what is overwritten, its memory is used again
   void load_into(std::int64_t index, shard_sample& sample) const;
+
+  /// Gives a batch place for so many samples. @param batch whose memory is used again; @param samples how
+  /// many
+  void prepare(batch_type& batch, std::int64_t samples) const {
+    batch.resize(static_cast<std::size_t>(samples));
+  }
+  /// Reads a sample into its row. @param request which one, and where to; @param batch prepared for more rows
+  /// than request.row
+  /// @return the size of its files in bytes
+  /// @throws what the other load() throws
+  std::int64_t load(const sample_request& request, batch_type& batch) const;
+  /// Drops all rows but these. @param batch what is made smaller @param rows ascending
+  void keep(batch_type& batch, std::span<const std::int64_t> rows) const;
 
  private:
   struct file {

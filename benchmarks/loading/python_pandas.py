@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""A table read by pandas' C reader: one line of JSON."""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+try:
+    import pandas
+except ImportError as problem:
+    print(f"python_pandas.py needs pandas: {problem}", file=sys.stderr)
+    sys.exit(77)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--case")
+    parser.add_argument("--quick", action="store_true")
+    if parser.parse_args().list:
+        print("csv")
+        return
+    path = os.path.join(os.environ.get("WEFT_BENCH_DATA", ""), "table.csv")
+    if not os.path.exists(path):
+        print("python_pandas.py: set WEFT_BENCH_DATA to a folder made by _make_data.py", file=sys.stderr)
+        sys.exit(77)
+    begin = time.perf_counter()
+    table = pandas.read_csv(path, engine="c")
+    taken = time.perf_counter() - begin
+    if len(table.columns) != 9 or len(table["fruit"]) != len(table):
+        sys.exit("python_pandas.py: the table is not whole")
+    print(json.dumps({"case": "csv", "value": os.path.getsize(path) / taken, "unit": "bytes/s",
+                      "version": f"pandas {pandas.__version__}"}))
+
+
+if __name__ == "__main__":
+    main()
