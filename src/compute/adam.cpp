@@ -6,6 +6,7 @@
 #include <algorithm>  // for std::min
 #include <cmath>      // for std::pow, std::sqrt, std::isfinite
 #include <string>     // for std::string, std::to_string
+#include <vector>     // for std::vector
 
 namespace weft {
 namespace {
@@ -73,16 +74,18 @@ void check_shapes(std::span<const adam_parameter> parameters) {
 void adam_step::operator()(const cuda_context& context, std::span<const adam_parameter> parameters) const {
   check_shapes(parameters);
   const detail::adam_coefficients coefficients = detail::coefficients_of(options, step);
+  std::vector<detail::adam_arguments> arrays;
+  std::vector<std::int64_t> sizes;
   for (const adam_parameter& array : parameters) {
-    if (array.parameter.empty()) continue;
-    context.kernels().adam(context.stream(),
-                           {.parameter = array.parameter.data(),
-                            .first = array.first_moment.data(),
-                            .second = array.second_moment.data(),
-                            .gradient = array.gradient.data(),
-                            .coefficients = &coefficients},
-                           array.parameter.size());
+    arrays.push_back({.parameter = array.parameter.data(),
+                      .first = array.first_moment.data(),
+                      .second = array.second_moment.data(),
+                      .gradient = array.gradient.data(),
+                      .coefficients = nullptr});
+    sizes.push_back(array.parameter.size());
   }
+  context.kernels().adam(context.stream(), arrays.data(), sizes.data(),
+                         static_cast<std::int64_t>(arrays.size()), coefficients);
 }
 
 void adam_step::operator()(const cpu_context& context, std::span<const adam_parameter> parameters) const {

@@ -1,7 +1,9 @@
+#include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/conv2d.hpp>
 
-#include <algorithm>  // for std::fill_n
+#include <algorithm>  // for std::fill_n, std::min, std::clamp
+#include <cstddef>    // for std::byte, std::size_t
 #include <string>     // for std::to_string
 #include <vector>     // for std::vector
 
@@ -195,6 +197,163 @@ void conv2d_backward::operator()(const cpu_context& context, tensor_view<const f
       }
       bias_gradient(channel) += static_cast<float>(sum);
     }
+  }
+}
+
+namespace {
+
+// The device memory of a convolution: product_workspace bytes, and the patches of some images.
+struct device_patches {
+  device_patches(const cuda_context& context, const conv2d_options& options, const shape<4>& input,
+                 const shape<4>& weight, const shape<4>& output, std::int64_t more_floats_an_image)
+      : shape{.channels = input[1],
+              .moving = {.height = input[2],
+                         .width = input[3],
+                         .out_height = output[2],
+                         .out_width = output[3],
+                         .kernel_height = weight[2],
+                         .kernel_width = weight[3],
+                         .stride = options.stride,
+                         .padding = options.padding}} {
+    constexpr std::int64_t most_floats = std::int64_t{1} << 26;
+    const std::int64_t an_image = shape.rows() * shape.columns() + more_floats_an_image;
+    together = std::clamp<std::int64_t>(most_floats / an_image, 1, input[0]);
+    const auto floats = static_cast<std::size_t>(together * an_image);
+    workspace = context.scratch(detail::product_workspace + floats * sizeof(float));
+    data = reinterpret_cast<float*>(static_cast<std::byte*>(workspace) + detail::product_workspace);
+    more = data + together * shape.rows() * shape.columns();
+  }
+
+  detail::patch_shape shape;
+  std::int64_t together;  // images at a time
+  void* workspace;
+  float* data;
+  float* more;
+};
+
+}  // namespace
+
+void conv2d::operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                        tensor_view<const float, 4> weight, tensor_view<const float, 1> bias,
+                        tensor_view<float, 4> output) const {
+  const shape<4> expected = convolved_shape(options, input.extents(), weight.extents());
+  require_same_shape("conv2d", "output", output.extents(), "the convolution", expected);
+  require_same_shape("conv2d", "bias", bias.extents(), "the weight's outputs", shape<1>{weight.extent(0)});
+  if (output.empty()) return;
+  const detail::cuda_kernel_table& kernels = context.kernels();
+  const std::int64_t outputs = expected[1];
+  const std::int64_t columns = expected[2] * expected[3];
+  kernels.fill_channels(context.stream(), bias.data(), output.data(), expected[0], outputs, columns);
+  if (weight.empty()) return;
+  const device_patches patches(context, options, input.extents(), weight.extents(), expected, 0);
+  const std::int64_t rows = patches.shape.rows();
+  const std::int64_t image = input.size() / input.extent(0);
+  for (std::int64_t first = 0; first < input.extent(0); first += patches.together) {
+    const std::int64_t images = std::min(patches.together, input.extent(0) - first);
+    kernels.gather_patches(context.stream(), patches.shape, input.data() + first * image, patches.data,
+                           images);
+    kernels.product(context,
+                    {.type = detail::product_type::float32,
+                     .left = weight.data(),
+                     .left_row = rows,
+                     .left_depth = 1,
+                     .left_step = 0,
+                     .right = patches.data,
+                     .right_stride = columns,
+                     .right_step = rows * columns,
+                     .right_transposed = false,
+                     .bias = nullptr,
+                     .output = output.data() + first * outputs * columns,
+                     .rows = outputs,
+                     .columns = columns,
+                     .depth = rows,
+                     .batch = images,
+                     .after = activation::none,
+                     .accumulate = true},
+                    patches.workspace);
+  }
+}
+
+void conv2d_backward::operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                                 tensor_view<const float, 4> weight,
+                                 tensor_view<const float, 4> output_gradient,
+                                 tensor_view<float, 4> input_gradient, tensor_view<float, 4> weight_gradient,
+                                 tensor_view<float, 1> bias_gradient) const {
+  const shape<4> expected = convolved_shape(options, input.extents(), weight.extents());
+  require_same_shape("conv2d_backward", "output_gradient", output_gradient.extents(), "the convolution",
+                     expected);
+  require_same_shape("conv2d_backward", "input_gradient", input_gradient.extents(), "input", input.extents());
+  require_same_shape("conv2d_backward", "weight_gradient", weight_gradient.extents(), "weight",
+                     weight.extents());
+  require_same_shape("conv2d_backward", "bias_gradient", bias_gradient.extents(), "the weight's outputs",
+                     shape<1>{weight.extent(0)});
+  const detail::cuda_kernel_table& kernels = context.kernels();
+  const std::int64_t outputs = expected[1];
+  const std::int64_t columns = expected[2] * expected[3];
+  const std::int64_t batch = expected[0];
+  if (!bias_gradient.empty()) {
+    kernels.sum_channels(context.stream(), output_gradient.data(), bias_gradient.data(), batch, outputs,
+                         columns);
+  }
+  if (output_gradient.empty() || weight.empty()) {
+    // Nothing reaches the input or the weight.
+    for (const tensor_view<float, 4>& none : {input_gradient, weight_gradient}) {
+      if (!none.empty()) kernels.add_arrays(context.stream(), nullptr, 0, none.data(), false, none.size());
+    }
+    return;
+  }
+  const device_patches patches(context, options, input.extents(), weight.extents(), expected, weight.size());
+  const std::int64_t rows = patches.shape.rows();
+  const std::int64_t image = input.size() / batch;
+  for (std::int64_t first = 0; first < batch; first += patches.together) {
+    const std::int64_t images = std::min(patches.together, batch - first);
+    const float* const gradient = output_gradient.data() + first * outputs * columns;
+    // The input's gradient: transpose(weight) * output_gradient gives the patches', image by image.
+    kernels.product(context,
+                    {.type = detail::product_type::float32,
+                     .left = weight.data(),
+                     .left_row = 1,
+                     .left_depth = rows,
+                     .left_step = 0,
+                     .right = gradient,
+                     .right_stride = columns,
+                     .right_step = outputs * columns,
+                     .right_transposed = false,
+                     .bias = nullptr,
+                     .output = patches.data,
+                     .rows = rows,
+                     .columns = columns,
+                     .depth = outputs,
+                     .batch = images,
+                     .after = activation::none,
+                     .accumulate = false},
+                    patches.workspace);
+    kernels.scatter_patches(context.stream(), patches.shape, patches.data,
+                            input_gradient.data() + first * image, images);
+    // The weight's: output_gradient * transpose(patches), image by image, and then added up in order.
+    kernels.gather_patches(context.stream(), patches.shape, input.data() + first * image, patches.data,
+                           images);
+    kernels.product(context,
+                    {.type = detail::product_type::float32,
+                     .left = gradient,
+                     .left_row = columns,
+                     .left_depth = 1,
+                     .left_step = outputs * columns,
+                     .right = patches.data,
+                     .right_stride = columns,
+                     .right_step = rows * columns,
+                     .right_transposed = true,
+                     .bias = nullptr,
+                     .output = patches.more,
+                     .rows = outputs,
+                     .columns = rows,
+                     .depth = columns,
+                     .batch = images,
+                     .after = activation::none,
+                     .accumulate = false},
+                    patches.workspace);
+    kernels.add_arrays(context.stream(), patches.more, images, weight_gradient.data(), first > 0,
+                       weight.size());
   }
 }
 

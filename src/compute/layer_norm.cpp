@@ -25,6 +25,35 @@ void check(const layer_norm& kernel, const shape<2>& input, const shape<1>& scal
   require_same_shape("layer_norm", "inverse_deviation", inverse_deviation, "one column of the input", column);
 }
 
+detail::layer_norm_backward_arguments arguments_of(
+    tensor_view<const float, 2> input, tensor_view<const float, 1> scale, tensor_view<const float, 1> mean,
+    tensor_view<const float, 1> inverse_deviation, tensor_view<const float, 2> output_gradient,
+    tensor_view<float, 2> input_gradient, tensor_view<float, 1> scale_gradient,
+    tensor_view<float, 1> shift_gradient) {
+  const shape<1> row{input.extent(1)};
+  const shape<1> column{input.extent(0)};
+  require_same_shape("layer_norm_backward", "scale", scale.extents(), "one row of the input", row);
+  require_same_shape("layer_norm_backward", "mean", mean.extents(), "one column of the input", column);
+  require_same_shape("layer_norm_backward", "inverse_deviation", inverse_deviation.extents(),
+                     "one column of the input", column);
+  require_same_shape("layer_norm_backward", "output_gradient", output_gradient.extents(), "input",
+                     input.extents());
+  require_same_shape("layer_norm_backward", "input_gradient", input_gradient.extents(), "input",
+                     input.extents());
+  require_same_shape("layer_norm_backward", "scale_gradient", scale_gradient.extents(),
+                     "one row of the input", row);
+  require_same_shape("layer_norm_backward", "shift_gradient", shift_gradient.extents(),
+                     "one row of the input", row);
+  const std::int64_t columns = input.extent(1);
+  return {.input = {input.data(), columns},
+          .output_gradient = {output_gradient.data(), columns},
+          .scale = scale.data(),
+          .mean = mean.data(),
+          .inverse_deviation = inverse_deviation.data(),
+          .input_gradient = {input_gradient.data(), columns},
+          .columns = columns};
+}
+
 }  // namespace
 
 void layer_norm::operator()(const cpu_context& context, tensor_view<const float, 2> input,
@@ -55,9 +84,16 @@ void layer_norm::operator()(const cuda_context& context, tensor_view<const float
   check(*this, input.extents(), scale.extents(), shift.extents(), output.extents(), mean.extents(),
         inverse_deviation.extents());
   if (input.empty()) return;
-  context.kernels().layer_norm(context.stream(), input.data(), scale.data(), shift.data(), output.data(),
-                               mean.data(), inverse_deviation.data(), input.extent(0), input.extent(1),
-                               static_cast<float>(epsilon));
+  const std::int64_t columns = input.extent(1);
+  const detail::layer_norm_arguments arguments{.input = {input.data(), columns},
+                                               .scale = scale.data(),
+                                               .shift = shift.data(),
+                                               .output = {output.data(), columns},
+                                               .mean = mean.data(),
+                                               .inverse_deviation = inverse_deviation.data(),
+                                               .columns = columns,
+                                               .epsilon = static_cast<float>(epsilon)};
+  context.kernels().layer_norm(context.stream(), arguments, input.extent(0));
 }
 
 void layer_norm_backward::operator()(const cpu_context& context, tensor_view<const float, 2> input,
@@ -67,30 +103,11 @@ void layer_norm_backward::operator()(const cpu_context& context, tensor_view<con
                                      tensor_view<float, 2> input_gradient,
                                      tensor_view<float, 1> scale_gradient,
                                      tensor_view<float, 1> shift_gradient) const {
-  const shape<1> row{input.extent(1)};
-  const shape<1> column{input.extent(0)};
-  require_same_shape("layer_norm_backward", "scale", scale.extents(), "one row of the input", row);
-  require_same_shape("layer_norm_backward", "mean", mean.extents(), "one column of the input", column);
-  require_same_shape("layer_norm_backward", "inverse_deviation", inverse_deviation.extents(),
-                     "one column of the input", column);
-  require_same_shape("layer_norm_backward", "output_gradient", output_gradient.extents(), "input",
-                     input.extents());
-  require_same_shape("layer_norm_backward", "input_gradient", input_gradient.extents(), "input",
-                     input.extents());
-  require_same_shape("layer_norm_backward", "scale_gradient", scale_gradient.extents(),
-                     "one row of the input", row);
-  require_same_shape("layer_norm_backward", "shift_gradient", shift_gradient.extents(),
-                     "one row of the input", row);
   const std::int64_t rows = input.extent(0);
   const std::int64_t columns = input.extent(1);
+  const detail::layer_norm_backward_arguments arguments = arguments_of(
+      input, scale, mean, inverse_deviation, output_gradient, input_gradient, scale_gradient, shift_gradient);
   if (columns == 0) return;
-  const detail::layer_norm_backward_arguments arguments{.input = {input.data(), columns},
-                                                        .output_gradient = {output_gradient.data(), columns},
-                                                        .scale = scale.data(),
-                                                        .mean = mean.data(),
-                                                        .inverse_deviation = inverse_deviation.data(),
-                                                        .input_gradient = {input_gradient.data(), columns},
-                                                        .columns = columns};
   const auto kernel = detail::kernels_of(context.level()).layer_norm_backward;
   detail::run_parts(context, rows, std::max<std::int64_t>(1, elements_per_part / columns),
                     [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
@@ -108,6 +125,20 @@ void layer_norm_backward::operator()(const cpu_context& context, tensor_view<con
       }
     }
   });
+}
+
+void layer_norm_backward::operator()(const cuda_context& context, tensor_view<const float, 2> input,
+                                     tensor_view<const float, 1> scale, tensor_view<const float, 1> mean,
+                                     tensor_view<const float, 1> inverse_deviation,
+                                     tensor_view<const float, 2> output_gradient,
+                                     tensor_view<float, 2> input_gradient,
+                                     tensor_view<float, 1> scale_gradient,
+                                     tensor_view<float, 1> shift_gradient) const {
+  const detail::layer_norm_backward_arguments arguments = arguments_of(
+      input, scale, mean, inverse_deviation, output_gradient, input_gradient, scale_gradient, shift_gradient);
+  if (arguments.columns == 0) return;
+  context.kernels().layer_norm_backward(context.stream(), arguments, scale_gradient.data(),
+                                        shift_gradient.data(), input.extent(0));
 }
 
 }  // namespace weft

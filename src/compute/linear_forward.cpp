@@ -1,7 +1,20 @@
+#include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/linear_forward.hpp>
 
 namespace weft {
+namespace {
+
+void check(const shape<2>& input, const shape<2>& weight, const shape<1>& bias, const shape<2>& output) {
+  if (input[1] != weight[0]) {
+    throw shape_error("linear_forward: input has shape " + to_string(input) + " but weight has shape " +
+                      to_string(weight) + ": input's columns must be weight's rows");
+  }
+  require_same_shape("linear_forward", "bias", bias, "one row of the output", shape<1>{weight[1]});
+  require_same_shape("linear_forward", "output", output, "input * weight", shape<2>{input[0], weight[1]});
+}
+
+}  // namespace
 
 void linear_forward::operator()(const cpu_context& context, tensor_view<const float, 2> input,
                                 tensor_view<const float, 2> weight, tensor_view<const float, 1> bias,
@@ -9,14 +22,7 @@ void linear_forward::operator()(const cpu_context& context, tensor_view<const fl
   const std::int64_t batch = input.extent(0);
   const std::int64_t inputs = weight.extent(0);
   const std::int64_t outputs = weight.extent(1);
-  if (input.extent(1) != inputs) {
-    throw shape_error("linear_forward: input has shape " + to_string(input.extents()) +
-                      " but weight has shape " + to_string(weight.extents()) +
-                      ": input's columns must be weight's rows");
-  }
-  require_same_shape("linear_forward", "bias", bias.extents(), "one row of the output", shape<1>{outputs});
-  require_same_shape("linear_forward", "output", output.extents(), "input * weight",
-                     shape<2>{batch, outputs});
+  check(input.extents(), weight.extents(), bias.extents(), output.extents());
   if (after == activation::gelu) {
     const detail::product_arguments arguments{.left = input.data(),
                                               .left_row = inputs,
@@ -40,6 +46,34 @@ void linear_forward::operator()(const cpu_context& context, tensor_view<const fl
                                                    .relu = after == activation::relu};
   detail::run_tiles(context, detail::kernels_of(context.level()).linear_forward, arguments, batch, outputs,
                     inputs, detail::tile_order::down_columns);
+}
+
+void linear_forward::operator()(const cuda_context& context, tensor_view<const float, 2> input,
+                                tensor_view<const float, 2> weight, tensor_view<const float, 1> bias,
+                                tensor_view<float, 2> output) const {
+  check(input.extents(), weight.extents(), bias.extents(), output.extents());
+  if (output.empty()) return;
+  const std::int64_t inputs = weight.extent(0);
+  const std::int64_t outputs = weight.extent(1);
+  context.kernels().product(context,
+                            {.type = detail::product_type::float32,
+                             .left = input.data(),
+                             .left_row = inputs,
+                             .left_depth = 1,
+                             .left_step = 0,
+                             .right = weight.data(),
+                             .right_stride = outputs,
+                             .right_step = 0,
+                             .right_transposed = false,
+                             .bias = bias.data(),
+                             .output = output.data(),
+                             .rows = input.extent(0),
+                             .columns = outputs,
+                             .depth = inputs,
+                             .batch = 1,
+                             .after = after,
+                             .accumulate = false},
+                            context.scratch(detail::product_workspace));
 }
 
 }  // namespace weft

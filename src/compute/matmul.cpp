@@ -2,7 +2,10 @@
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/matmul.hpp>
 
-#include <string>  // for std::string
+#include <algorithm>    // for std::copy, std::transform
+#include <string>       // for std::string
+#include <type_traits>  // for std::is_same_v
+#include <vector>       // for std::vector
 
 namespace weft {
 namespace {
@@ -10,13 +13,15 @@ namespace {
 constexpr std::int64_t least_rows_of_a_tile = 192;
 
 // A factor as it lies in memory: rows `stride` apart, or columns if transposed.
+template <class T>
 struct factor {
-  const float* data;
+  const T* data;
   std::int64_t stride;
   bool transposed;
 };
 
-factor factor_of(const char* name, const strided_view<const float, 2>& matrix) {
+template <class T>
+factor<T> factor_of(const char* name, const strided_view<const T, 2>& matrix) {
   const auto [rows, columns] = matrix.extents();
   const auto [down, along] = matrix.strides();
   if (along == 1 || columns <= 1) return {matrix.data(), down, false};
@@ -26,17 +31,23 @@ factor factor_of(const char* name, const strided_view<const float, 2>& matrix) {
                     ": one of them must be 1; copy it into a tensor");
 }
 
-detail::product_arguments arguments_of(const strided_view<const float, 2>& left,
-                                       const strided_view<const float, 2>& right, const float* bias,
-                                       const tensor_view<float, 2>& output, activation after) {
+template <class T>
+void require_fit(const strided_view<const T, 2>& left, const strided_view<const T, 2>& right,
+                 const tensor_view<T, 2>& output) {
   if (left.extent(1) != right.extent(0)) {
     throw shape_error("matmul: left has shape " + to_string(left.extents()) + " but right has shape " +
                       to_string(right.extents()) + ": left's columns must be right's rows");
   }
   require_same_shape("matmul", "output", output.extents(), "left * right",
                      shape<2>{left.extent(0), right.extent(1)});
-  const factor first = factor_of("left", left);
-  const factor second = factor_of("right", right);
+}
+
+detail::product_arguments arguments_of(const strided_view<const float, 2>& left,
+                                       const strided_view<const float, 2>& right, const float* bias,
+                                       const tensor_view<float, 2>& output, activation after) {
+  require_fit(left, right, output);
+  const factor<float> first = factor_of("left", left);
+  const factor<float> second = factor_of("right", right);
   return {.left = first.data,
           .left_row = first.transposed ? 1 : first.stride,
           .left_depth = first.transposed ? first.stride : 1,
@@ -59,8 +70,10 @@ void run_product(const cpu_context& context, const detail::product_arguments& ar
   });
 }
 
-void require_bias(const tensor_view<const float, 1>& bias, const tensor_view<float, 2>& output) {
-  require_same_shape("matmul", "bias", bias.extents(), "one row of the output", shape<1>{output.extent(1)});
+template <class T, int Rank>
+void require_bias(const tensor_view<const T, 1>& bias, const tensor_view<T, Rank>& output) {
+  require_same_shape("matmul", "bias", bias.extents(), "one row of the output",
+                     shape<1>{output.extent(Rank - 1)});
 }
 
 std::int64_t batch_of(const strided_view<const float, 3>& left, const strided_view<const float, 3>& right,
@@ -73,32 +86,45 @@ std::int64_t batch_of(const strided_view<const float, 3>& left, const strided_vi
   return left.extent(0);
 }
 
-void run_on_gpu(const cuda_context& context, const detail::product_arguments& arguments, std::int64_t rows,
-                std::int64_t columns, std::int64_t batch, std::int64_t left_step, std::int64_t right_step) {
-  if (rows == 0 || columns == 0 || batch == 0) return;
-  context.kernels().product(context, arguments, rows, columns, batch, left_step, right_step);
+// The batch's steps are 0 for a single product.
+template <class T>
+void run_on_gpu(const cuda_context& context, const matmul& kernel, const strided_view<const T, 2>& left,
+                const strided_view<const T, 2>& right, const T* bias, const tensor_view<T, 2>& output,
+                std::int64_t batch = 1, std::int64_t left_step = 0, std::int64_t right_step = 0) {
+  require_fit(left, right, output);
+  const factor<T> first = factor_of("left", left);
+  const factor<T> second = factor_of("right", right);
+  if (output.empty()) return;
+  const bool reduced = kernel.precision == float_precision::tf32;
+  context.kernels().product(context,
+                            {.type = std::is_same_v<T, bfloat16> ? detail::product_type::bfloat16
+                                     : reduced                   ? detail::product_type::tf32
+                                                                 : detail::product_type::float32,
+                             .left = first.data,
+                             .left_row = first.transposed ? 1 : first.stride,
+                             .left_depth = first.transposed ? first.stride : 1,
+                             .left_step = left_step,
+                             .right = second.data,
+                             .right_stride = second.stride,
+                             .right_step = right_step,
+                             .right_transposed = second.transposed,
+                             .bias = bias,
+                             .output = output.data(),
+                             .rows = output.extent(0),
+                             .columns = output.extent(1),
+                             .depth = left.extent(1),
+                             .batch = batch,
+                             .after = kernel.after,
+                             .accumulate = false},
+                            context.scratch(detail::product_workspace));
 }
 
-}  // namespace
-
-void matmul::operator()(const cpu_context& context, strided_view<const float, 2> left,
-                        strided_view<const float, 2> right, tensor_view<float, 2> output) const {
-  run_product(context, arguments_of(left, right, nullptr, output, after), output.extent(0), output.extent(1));
-}
-
-void matmul::operator()(const cpu_context& context, strided_view<const float, 2> left,
-                        strided_view<const float, 2> right, tensor_view<const float, 1> bias,
-                        tensor_view<float, 2> output) const {
-  require_bias(bias, output);
-  run_product(context, arguments_of(left, right, bias.data(), output, after), output.extent(0),
-              output.extent(1));
-}
-
-void matmul::operator()(const cpu_context& context, strided_view<const float, 3> left,
-                        strided_view<const float, 3> right, tensor_view<float, 3> output) const {
+void run_batch(const cpu_context& context, activation after, const strided_view<const float, 3>& left,
+               const strided_view<const float, 3>& right, const float* bias,
+               const tensor_view<float, 3>& output) {
   const std::int64_t batch = batch_of(left, right, output);
   if (batch == 0) return;
-  detail::product_arguments arguments = arguments_of(left[0], right[0], nullptr, output[0], after);
+  const detail::product_arguments arguments = arguments_of(left[0], right[0], bias, output[0], after);
   const std::int64_t rows = output.extent(1);
   const std::int64_t columns = output.extent(2);
   const detail::tile_grid grid(rows, columns, arguments.depth, detail::tile_order::down_columns,
@@ -119,26 +145,111 @@ void matmul::operator()(const cpu_context& context, strided_view<const float, 3>
   });
 }
 
+void run_batch(const cuda_context& context, const matmul& kernel, const strided_view<const float, 3>& left,
+               const strided_view<const float, 3>& right, const float* bias,
+               const tensor_view<float, 3>& output) {
+  const std::int64_t batch = batch_of(left, right, output);
+  if (batch == 0) return;
+  run_on_gpu<float>(context, kernel, left[0], right[0], bias, output[0], batch, left.stride(0),
+                    right.stride(0));
+}
+
+tensor<float, 2> widened(const strided_view<const bfloat16, 2>& values) {
+  const tensor<bfloat16, 2> dense(values);
+  tensor<float, 2> result(dense.extents());
+  std::copy(dense.elements().begin(), dense.elements().end(), result.elements().begin());
+  return result;
+}
+
+void run_widened(const cpu_context& context, activation after, const strided_view<const bfloat16, 2>& left,
+                 const strided_view<const bfloat16, 2>& right, const tensor_view<const bfloat16, 1>& bias,
+                 const tensor_view<bfloat16, 2>& output) {
+  require_fit(left, right, output);
+  const tensor<float, 2> first = widened(left);
+  const tensor<float, 2> second = widened(right);
+  std::vector<float> shift(bias.begin(), bias.end());
+  tensor<float, 2> result(output.extents());
+  run_product(
+      context,
+      arguments_of(first.view(), second.view(), shift.empty() ? nullptr : shift.data(), result.view(), after),
+      output.extent(0), output.extent(1));
+  std::transform(result.elements().begin(), result.elements().end(), output.begin(),
+                 [](float value) { return bfloat16(value); });
+}
+
+}  // namespace
+
+void matmul::operator()(const cpu_context& context, strided_view<const float, 2> left,
+                        strided_view<const float, 2> right, tensor_view<float, 2> output) const {
+  run_product(context, arguments_of(left, right, nullptr, output, after), output.extent(0), output.extent(1));
+}
+
+void matmul::operator()(const cpu_context& context, strided_view<const float, 2> left,
+                        strided_view<const float, 2> right, tensor_view<const float, 1> bias,
+                        tensor_view<float, 2> output) const {
+  require_bias(bias, output);
+  run_product(context, arguments_of(left, right, bias.data(), output, after), output.extent(0),
+              output.extent(1));
+}
+
+void matmul::operator()(const cpu_context& context, strided_view<const float, 3> left,
+                        strided_view<const float, 3> right, tensor_view<float, 3> output) const {
+  run_batch(context, after, left, right, nullptr, output);
+}
+
+void matmul::operator()(const cpu_context& context, strided_view<const float, 3> left,
+                        strided_view<const float, 3> right, tensor_view<const float, 1> bias,
+                        tensor_view<float, 3> output) const {
+  require_bias(bias, output);
+  run_batch(context, after, left, right, bias.data(), output);
+}
+
+void matmul::operator()(const cpu_context& context, strided_view<const bfloat16, 2> left,
+                        strided_view<const bfloat16, 2> right, tensor_view<bfloat16, 2> output) const {
+  run_widened(context, after, left, right, {}, output);
+}
+
+void matmul::operator()(const cpu_context& context, strided_view<const bfloat16, 2> left,
+                        strided_view<const bfloat16, 2> right, tensor_view<const bfloat16, 1> bias,
+                        tensor_view<bfloat16, 2> output) const {
+  require_bias(bias, output);
+  run_widened(context, after, left, right, bias, output);
+}
+
 void matmul::operator()(const cuda_context& context, strided_view<const float, 2> left,
                         strided_view<const float, 2> right, tensor_view<float, 2> output) const {
-  run_on_gpu(context, arguments_of(left, right, nullptr, output, after), output.extent(0), output.extent(1),
-             1, 0, 0);
+  run_on_gpu<float>(context, *this, left, right, nullptr, output);
 }
 
 void matmul::operator()(const cuda_context& context, strided_view<const float, 2> left,
                         strided_view<const float, 2> right, tensor_view<const float, 1> bias,
                         tensor_view<float, 2> output) const {
   require_bias(bias, output);
-  run_on_gpu(context, arguments_of(left, right, bias.data(), output, after), output.extent(0),
-             output.extent(1), 1, 0, 0);
+  run_on_gpu<float>(context, *this, left, right, bias.data(), output);
 }
 
 void matmul::operator()(const cuda_context& context, strided_view<const float, 3> left,
                         strided_view<const float, 3> right, tensor_view<float, 3> output) const {
-  const std::int64_t batch = batch_of(left, right, output);
-  if (batch == 0) return;
-  run_on_gpu(context, arguments_of(left[0], right[0], nullptr, output[0], after), output.extent(1),
-             output.extent(2), batch, left.stride(0), right.stride(0));
+  run_batch(context, *this, left, right, nullptr, output);
+}
+
+void matmul::operator()(const cuda_context& context, strided_view<const float, 3> left,
+                        strided_view<const float, 3> right, tensor_view<const float, 1> bias,
+                        tensor_view<float, 3> output) const {
+  require_bias(bias, output);
+  run_batch(context, *this, left, right, bias.data(), output);
+}
+
+void matmul::operator()(const cuda_context& context, strided_view<const bfloat16, 2> left,
+                        strided_view<const bfloat16, 2> right, tensor_view<bfloat16, 2> output) const {
+  run_on_gpu<bfloat16>(context, *this, left, right, nullptr, output);
+}
+
+void matmul::operator()(const cuda_context& context, strided_view<const bfloat16, 2> left,
+                        strided_view<const bfloat16, 2> right, tensor_view<const bfloat16, 1> bias,
+                        tensor_view<bfloat16, 2> output) const {
+  require_bias(bias, output);
+  run_on_gpu<bfloat16>(context, *this, left, right, bias.data(), output);
 }
 
 }  // namespace weft

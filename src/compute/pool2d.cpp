@@ -1,3 +1,4 @@
+#include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/pool2d.hpp>
 
@@ -28,6 +29,13 @@ void for_each_plane(const cpu_context& context, const shape<4>& input, const Eac
   detail::run_parts(context, input[0] * input[1], together, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) each(plane);
   });
+}
+
+void check_backward(const shape<4>& pooled, const shape<4>& where, const shape<4>& input_gradient) {
+  require_same_shape("max_pool2d_backward", "where", where, "output_gradient", pooled);
+  require_same_shape("max_pool2d_backward", "input_gradient's planes",
+                     shape<2>{input_gradient[0], input_gradient[1]}, "output_gradient's",
+                     shape<2>{pooled[0], pooled[1]});
 }
 
 }  // namespace
@@ -73,10 +81,7 @@ void max_pool2d_backward::operator()(const cpu_context& context, tensor_view<con
                                      tensor_view<const std::int32_t, 4> where,
                                      tensor_view<float, 4> input_gradient) const {
   const shape<4>& pooled = output_gradient.extents();
-  require_same_shape("max_pool2d_backward", "where", where.extents(), "output_gradient", pooled);
-  require_same_shape("max_pool2d_backward", "input_gradient's planes",
-                     shape<2>{input_gradient.extent(0), input_gradient.extent(1)}, "output_gradient's",
-                     shape<2>{pooled[0], pooled[1]});
+  check_backward(pooled, where.extents(), input_gradient.extents());
   const std::int64_t plane_size = input_gradient.extent(2) * input_gradient.extent(3);
   const std::int64_t result_size = pooled[2] * pooled[3];
   for (const std::int32_t place : where) {
@@ -133,6 +138,49 @@ void average_pool2d_backward::operator()(const cpu_context& context,
       }
     }
   });
+}
+
+void max_pool2d::operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                            tensor_view<float, 4> output, tensor_view<std::int32_t, 4> where) const {
+  const shape<4> expected = pooled_shape(options, input.extents());
+  require_same_shape("max_pool2d", "output", output.extents(), "the pooled input", expected);
+  require_same_shape("max_pool2d", "where", where.extents(), "the pooled input", expected);
+  if (output.empty()) return;
+  context.kernels().max_pool(context.stream(), window_of(options, input.extents(), expected), input.data(),
+                             output.data(), where.data(), expected[0] * expected[1]);
+}
+
+void max_pool2d_backward::operator()(const cuda_context& context, tensor_view<const float, 4> output_gradient,
+                                     tensor_view<const std::int32_t, 4> where,
+                                     tensor_view<float, 4> input_gradient) const {
+  const shape<4>& pooled = output_gradient.extents();
+  const shape<4>& input = input_gradient.extents();
+  check_backward(pooled, where.extents(), input);
+  if (input_gradient.empty()) return;
+  context.kernels().max_pool_backward(context.stream(), output_gradient.data(), where.data(),
+                                      input_gradient.data(), pooled[2] * pooled[3], input[2] * input[3],
+                                      input[0] * input[1]);
+}
+
+void average_pool2d::operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                                tensor_view<float, 4> output) const {
+  const shape<4> expected = pooled_shape(options, input.extents());
+  require_same_shape("average_pool2d", "output", output.extents(), "the pooled input", expected);
+  if (output.empty()) return;
+  context.kernels().average_pool(context.stream(), window_of(options, input.extents(), expected),
+                                 input.data(), output.data(), expected[0] * expected[1]);
+}
+
+void average_pool2d_backward::operator()(const cuda_context& context,
+                                         tensor_view<const float, 4> output_gradient,
+                                         tensor_view<float, 4> input_gradient) const {
+  const shape<4>& input = input_gradient.extents();
+  const shape<4> expected = pooled_shape(options, input);
+  require_same_shape("average_pool2d_backward", "output_gradient", output_gradient.extents(),
+                     "the pooled input", expected);
+  if (input_gradient.empty()) return;
+  context.kernels().average_pool_backward(context.stream(), window_of(options, input, expected),
+                                          output_gradient.data(), input_gradient.data(), input[0] * input[1]);
 }
 
 }  // namespace weft

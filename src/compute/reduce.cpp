@@ -168,8 +168,10 @@ void run_reduction(const cuda_context& context, const char* name, reduction oper
                    const array& input, const array& output) {
   const reduction_shape shape = checked(name, operation, axis, input, output);
   if (output.size() == 0) return;
-  context.kernels().reduce(context.stream(), operation, number_of(input.type), mean, input.data,
-                           const_cast<void*>(output.data), shape.outer, shape.count, shape.inner);
+  const reduction_run run = make_reduction_run(operation, mean, shape.outer, shape.count, shape.inner);
+  void* const scratch = run.parts == 1 ? nullptr : context.scratch(reduction_scratch(run));
+  context.kernels().reduce(context.stream(), run, number_of(input.type), input.data,
+                           const_cast<void*>(output.data), scratch);
 }
 
 }  // namespace weft::detail

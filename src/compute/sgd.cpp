@@ -1,3 +1,4 @@
+#include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/sgd.hpp>
 
@@ -35,6 +36,32 @@ void for_each_part(const cpu_context& context, std::span<Array> arrays, const Si
   });
 }
 
+detail::sgd_arguments arguments_of(const sgd_options& options, const sgd_parameter& array) {
+  return {.parameter = array.parameter.data(),
+          .velocity = options.momentum > 0.0 ? array.velocity.data() : nullptr,
+          .gradient = array.gradient.data(),
+          .learning_rate = static_cast<float>(options.learning_rate),
+          .momentum = static_cast<float>(options.momentum),
+          .decay = static_cast<float>(options.weight_decay),
+          .nesterov = options.nesterov};
+}
+
+void check(const sgd_options& options, std::span<const sgd_parameter> parameters) {
+  require_valid(options);
+  for (const sgd_parameter& array : parameters) {
+    const shape<1>& extents = array.parameter.extents();
+    require_same_shape("sgd_step", "parameter", extents, "gradient", array.gradient.extents());
+    if (options.momentum > 0.0) {
+      require_same_shape("sgd_step", "parameter", extents, "velocity", array.velocity.extents());
+    }
+  }
+}
+
+void require_norm(double max_norm) {
+  if (max_norm > 0.0) return;
+  throw invalid_argument("clip_by_norm: max_norm is " + std::to_string(max_norm) + ": it must be above 0");
+}
+
 }  // namespace
 
 const sgd_options& require_valid(const sgd_options& options) {
@@ -51,33 +78,30 @@ const sgd_options& require_valid(const sgd_options& options) {
 }
 
 void sgd_step::operator()(const cpu_context& context, std::span<const sgd_parameter> parameters) const {
-  require_valid(options);
-  const bool moving = options.momentum > 0.0;
-  for (const sgd_parameter& array : parameters) {
-    const shape<1>& extents = array.parameter.extents();
-    require_same_shape("sgd_step", "parameter", extents, "gradient", array.gradient.extents());
-    if (moving) require_same_shape("sgd_step", "parameter", extents, "velocity", array.velocity.extents());
-  }
+  check(options, parameters);
   const auto kernel = detail::kernels_of(context.level()).sgd;
   for_each_part(
       context, parameters, [](const sgd_parameter& array) { return array.parameter.size(); },
       [&](const sgd_parameter& array, std::int64_t begin, std::int64_t end, std::int64_t) {
-        kernel({.parameter = array.parameter.data(),
-                .velocity = moving ? array.velocity.data() : nullptr,
-                .gradient = array.gradient.data(),
-                .learning_rate = static_cast<float>(options.learning_rate),
-                .momentum = static_cast<float>(options.momentum),
-                .decay = static_cast<float>(options.weight_decay),
-                .nesterov = options.nesterov},
-               begin, end);
+        kernel(arguments_of(options, array), begin, end);
       });
+}
+
+void sgd_step::operator()(const cuda_context& context, std::span<const sgd_parameter> parameters) const {
+  check(options, parameters);
+  std::vector<detail::sgd_arguments> arrays;
+  std::vector<std::int64_t> sizes;
+  for (const sgd_parameter& array : parameters) {
+    arrays.push_back(arguments_of(options, array));
+    sizes.push_back(array.parameter.size());
+  }
+  context.kernels().sgd(context.stream(), arrays.data(), sizes.data(),
+                        static_cast<std::int64_t>(arrays.size()));
 }
 
 double clip_by_norm::operator()(const cpu_context& context,
                                 std::span<const tensor_view<float, 1>> gradients) const {
-  if (!(max_norm > 0.0)) {
-    throw invalid_argument("clip_by_norm: max_norm is " + std::to_string(max_norm) + ": it must be above 0");
-  }
+  require_norm(max_norm);
   const auto size_of = [](const tensor_view<float, 1>& array) { return array.size(); };
   std::int64_t parts = 0;
   for (const auto& array : gradients) parts += parts_of(array.size());
@@ -97,6 +121,29 @@ double clip_by_norm::operator()(const cpu_context& context,
                 [&](const tensor_view<float, 1>& array, std::int64_t begin, std::int64_t end, std::int64_t) {
                   for (std::int64_t index = begin; index < end; ++index) array(index) *= scale;
                 });
+  return norm;
+}
+
+double clip_by_norm::operator()(const cuda_context& context,
+                                std::span<const tensor_view<float, 1>> gradients) const {
+  require_norm(max_norm);
+  std::vector<float*> arrays;
+  std::vector<std::int64_t> sizes;
+  for (const tensor_view<float, 1>& array : gradients) {
+    arrays.push_back(array.data());
+    sizes.push_back(array.size());
+  }
+  const auto count = static_cast<std::int64_t>(arrays.size());
+  const std::int64_t needed = context.kernels().squares_needed(sizes.data(), count);
+  auto* sums = static_cast<double*>(context.scratch(static_cast<std::size_t>(needed) * sizeof(double)));
+  context.kernels().sum_of_squares(context.stream(), arrays.data(), sizes.data(), count, sums);
+  double total = 0.0;
+  context.copy(&total, sums, sizeof total);
+  context.synchronize();
+  const double norm = std::sqrt(total);
+  if (!std::isfinite(norm) || norm <= max_norm) return norm;
+  context.kernels().scale(context.stream(), arrays.data(), sizes.data(), count,
+                          static_cast<float>(max_norm / norm));
   return norm;
 }
 

@@ -64,7 +64,7 @@ struct adam_step {
   /// Throws shape_error, naming both shapes, unless the four of each array are equal; invalid_argument if an
   /// option or the step is out of range. Nothing has changed then.
   void operator()(const cpu_context& context, std::span<const adam_parameter> parameters) const;
-  /// The same on a GPU, a launch an array.
+  /// The same on a GPU, in a launch for every 48 arrays.
   void operator()(const cuda_context& context, std::span<const adam_parameter> parameters) const;
 };
 

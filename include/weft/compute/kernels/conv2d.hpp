@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 #include <cstdint>  // for std::int64_t
@@ -37,6 +38,10 @@ struct conv2d {
   void operator()(const cpu_context& context, tensor_view<const float, 4> input,
                   tensor_view<const float, 4> weight, tensor_view<const float, 1> bias,
                   tensor_view<float, 4> output) const;
+  /// The same on a GPU, with the patches of as many images at a time as fit into 256 MiB.
+  void operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                  tensor_view<const float, 4> weight, tensor_view<const float, 1> bias,
+                  tensor_view<float, 4> output) const;
 };
 
 /// Kernel: the gradients of conv2d by its input, weight and bias. Sums over the batch run in order.
@@ -52,6 +57,11 @@ struct conv2d_backward {
   ///
   /// Throws shape_error, naming both shapes, unless they fit; otherwise as convolved_shape().
   void operator()(const cpu_context& context, tensor_view<const float, 4> input,
+                  tensor_view<const float, 4> weight, tensor_view<const float, 4> output_gradient,
+                  tensor_view<float, 4> input_gradient, tensor_view<float, 4> weight_gradient,
+                  tensor_view<float, 1> bias_gradient) const;
+  /// The same on a GPU, where the sums run in an order of their own that never changes.
+  void operator()(const cuda_context& context, tensor_view<const float, 4> input,
                   tensor_view<const float, 4> weight, tensor_view<const float, 4> output_gradient,
                   tensor_view<float, 4> input_gradient, tensor_view<float, 4> weight_gradient,
                   tensor_view<float, 1> bias_gradient) const;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
+#include <weft/compute/detail/array.hpp>
 #include <weft/compute/tensor.hpp>
 
 #include <cstddef>      // for std::byte
@@ -12,6 +14,8 @@ namespace weft {
 namespace detail {
 
 void gather(const cpu_context& context, const std::byte* source, std::int64_t source_rows,
+            std::int64_t row_bytes, tensor_view<const std::int64_t, 1> rows, std::byte* output);
+void gather(const cuda_context& context, const std::byte* source, std::int64_t source_rows,
             std::int64_t row_bytes, tensor_view<const std::int64_t, 1> rows, std::byte* output);
 
 }  // namespace detail
@@ -25,9 +29,9 @@ struct gather_rows {
   /// @param output [count, columns], overwritten
   ///
   /// Throws shape_error, naming both shapes, unless they fit; invalid_argument naming the first row that is
-  /// out of range. Nothing has been written then.
-  template <class T>
-  void operator()(const cpu_context& context, std::type_identity_t<tensor_view<const T, 2>> source,
+  /// out of range. Nothing has been written then: on a GPU the kernel waits for the check of the rows.
+  template <detail::any_context Context, class T>
+  void operator()(const Context& context, std::type_identity_t<tensor_view<const T, 2>> source,
                   tensor_view<const std::int64_t, 1> rows, tensor_view<T, 2> output) const {
     require_same_shape("gather_rows", "output", output.extents(), "the chosen rows of the source",
                        shape<2>{rows.extent(0), source.extent(1)});

@@ -46,6 +46,12 @@ struct layer_norm_backward {
                   tensor_view<const float, 1> inverse_deviation, tensor_view<const float, 2> output_gradient,
                   tensor_view<float, 2> input_gradient, tensor_view<float, 1> scale_gradient,
                   tensor_view<float, 1> shift_gradient) const;
+  /// The same on a GPU, where the sums over rows run in an order of their own that never changes.
+  void operator()(const cuda_context& context, tensor_view<const float, 2> input,
+                  tensor_view<const float, 1> scale, tensor_view<const float, 1> mean,
+                  tensor_view<const float, 1> inverse_deviation, tensor_view<const float, 2> output_gradient,
+                  tensor_view<float, 2> input_gradient, tensor_view<float, 1> scale_gradient,
+                  tensor_view<float, 1> shift_gradient) const;
 };
 
 }  // namespace weft

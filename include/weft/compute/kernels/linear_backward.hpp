@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 namespace weft {
@@ -18,6 +19,10 @@ struct linear_backward_parameters {
   void operator()(const cpu_context& context, tensor_view<const float, 2> input,
                   tensor_view<const float, 2> output_gradient, tensor_view<float, 2> weight_gradient,
                   tensor_view<float, 1> bias_gradient) const;
+  /// The same on a GPU, where the sums run in an order of their own.
+  void operator()(const cuda_context& context, tensor_view<const float, 2> input,
+                  tensor_view<const float, 2> output_gradient, tensor_view<float, 2> weight_gradient,
+                  tensor_view<float, 1> bias_gradient) const;
 };
 
 /// Kernel: the gradient of a linear layer's input: input_gradient = output_gradient * transpose(weight). With
@@ -32,6 +37,9 @@ struct linear_backward_input {
   /// Throws shape_error, naming both shapes, unless they fit.
   void operator()(const cpu_context& context, tensor_view<const float, 2> output_gradient,
                   tensor_view<const float, 2> weight, tensor_view<float, 2> input_gradient) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 2> output_gradient,
+                  tensor_view<const float, 2> weight, tensor_view<float, 2> input_gradient) const;
 
   /// @param context where it runs
   /// @param output_gradient [batch, outputs]; @param weight [inputs, outputs]
@@ -40,6 +48,10 @@ struct linear_backward_input {
   ///
   /// Throws shape_error, naming both shapes, unless they fit.
   void operator()(const cpu_context& context, tensor_view<const float, 2> output_gradient,
+                  tensor_view<const float, 2> weight, tensor_view<const float, 2> active,
+                  tensor_view<float, 2> input_gradient) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 2> output_gradient,
                   tensor_view<const float, 2> weight, tensor_view<const float, 2> active,
                   tensor_view<float, 2> input_gradient) const;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/operations.hpp>
 #include <weft/compute/tensor.hpp>
 
@@ -22,6 +23,10 @@ struct linear_forward {
   ///
   /// Throws shape_error, naming both shapes, unless they fit.
   void operator()(const cpu_context& context, tensor_view<const float, 2> input,
+                  tensor_view<const float, 2> weight, tensor_view<const float, 1> bias,
+                  tensor_view<float, 2> output) const;
+  /// The same on a GPU, by cuBLASLt.
+  void operator()(const cuda_context& context, tensor_view<const float, 2> input,
                   tensor_view<const float, 2> weight, tensor_view<const float, 1> bias,
                   tensor_view<float, 2> output) const;
 };

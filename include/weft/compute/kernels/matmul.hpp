@@ -2,21 +2,34 @@
 
 #include <weft/compute/cpu_context.hpp>
 #include <weft/compute/cuda_context.hpp>
+#include <weft/compute/float16.hpp>
 #include <weft/compute/operations.hpp>
 #include <weft/compute/tensor.hpp>
 
 namespace weft {
 
+/// How precisely a GPU multiplies floats.
+enum class float_precision {
+  full,  ///< as floats
+  tf32   ///< rounded to 11 bits before they are multiplied, added up as floats: several times as fast
+};
+
 /// Kernel: output = after(left * right + bias), of matrices or of batches of them. A transposed factor is one
 /// whose view is: `matmul{}(context, x.transpose(), y.view(), out)`.
 ///
 /// On the CPU each output element is summed in order of the depth, so equal inputs give equal bits on every
-/// context of one instruction set.
+/// context of one instruction set. A GPU sums in an order of its own.
+///
+/// bfloat16 factors are multiplied exactly and added up as floats; bias and activation come before the one
+/// rounding to bfloat16, or, on a GPU, after a first one where cuBLASLt does not fuse them.
 ///
 /// Thread safety: safe; the views' elements must not be written by others while it runs.
 struct matmul {
   /// Applied to every output element.
   activation after = activation::none;
+  /// Of floats on a GPU; a CPU always computes in full. With tf32, and with bfloat16, a GPU's GELU is the
+  /// approximation by tanh, which differs by less than 5e-4.
+  float_precision precision = float_precision::full;
 
   /// @param context where it runs; @param left [rows, depth]; @param right [depth, columns]; of either, the
   /// elements of a row or those of a column must be neighbours in memory
@@ -46,6 +59,31 @@ struct matmul {
   /// The same on a GPU.
   void operator()(const cuda_context& context, strided_view<const float, 3> left,
                   strided_view<const float, 3> right, tensor_view<float, 3> output) const;
+
+  /// @param context where it runs; @param left, right, output as above
+  /// @param bias [columns], added to every row of every matrix
+  void operator()(const cpu_context& context, strided_view<const float, 3> left,
+                  strided_view<const float, 3> right, tensor_view<const float, 1> bias,
+                  tensor_view<float, 3> output) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, strided_view<const float, 3> left,
+                  strided_view<const float, 3> right, tensor_view<const float, 1> bias,
+                  tensor_view<float, 3> output) const;
+
+  /// The same for bfloat16.
+  void operator()(const cpu_context& context, strided_view<const bfloat16, 2> left,
+                  strided_view<const bfloat16, 2> right, tensor_view<bfloat16, 2> output) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, strided_view<const bfloat16, 2> left,
+                  strided_view<const bfloat16, 2> right, tensor_view<bfloat16, 2> output) const;
+  /// The same with a bias.
+  void operator()(const cpu_context& context, strided_view<const bfloat16, 2> left,
+                  strided_view<const bfloat16, 2> right, tensor_view<const bfloat16, 1> bias,
+                  tensor_view<bfloat16, 2> output) const;
+  /// The same with a bias on a GPU.
+  void operator()(const cuda_context& context, strided_view<const bfloat16, 2> left,
+                  strided_view<const bfloat16, 2> right, tensor_view<const bfloat16, 1> bias,
+                  tensor_view<bfloat16, 2> output) const;
 };
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 #include <cstdint>  // for std::int32_t, std::int64_t
@@ -37,6 +38,9 @@ struct max_pool2d {
   /// Throws shape_error, naming both shapes, unless they fit; otherwise as pooled_shape().
   void operator()(const cpu_context& context, tensor_view<const float, 4> input, tensor_view<float, 4> output,
                   tensor_view<std::int32_t, 4> where) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                  tensor_view<float, 4> output, tensor_view<std::int32_t, 4> where) const;
 };
 
 /// Kernel: the gradient of max_pool2d by its input.
@@ -48,6 +52,10 @@ struct max_pool2d_backward {
   ///
   /// Throws shape_error, naming both shapes, unless they fit; invalid_argument for a place outside the plane.
   void operator()(const cpu_context& context, tensor_view<const float, 4> output_gradient,
+                  tensor_view<const std::int32_t, 4> where, tensor_view<float, 4> input_gradient) const;
+  /// The same on a GPU, where a place outside the plane is left out, and what overlapping windows give to one
+  /// element is added up in any order.
+  void operator()(const cuda_context& context, tensor_view<const float, 4> output_gradient,
                   tensor_view<const std::int32_t, 4> where, tensor_view<float, 4> input_gradient) const;
 };
 
@@ -64,6 +72,9 @@ struct average_pool2d {
   /// Throws shape_error, naming both shapes, unless they fit; otherwise as pooled_shape().
   void operator()(const cpu_context& context, tensor_view<const float, 4> input,
                   tensor_view<float, 4> output) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                  tensor_view<float, 4> output) const;
 };
 
 /// Kernel: the gradient of average_pool2d by its input.
@@ -78,6 +89,9 @@ struct average_pool2d_backward {
   ///
   /// Throws shape_error, naming both shapes, unless they fit; otherwise as pooled_shape().
   void operator()(const cpu_context& context, tensor_view<const float, 4> output_gradient,
+                  tensor_view<float, 4> input_gradient) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 4> output_gradient,
                   tensor_view<float, 4> input_gradient) const;
 };
 

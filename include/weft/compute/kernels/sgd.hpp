@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 #include <span>  // for std::span
@@ -52,6 +53,8 @@ struct sgd_step {
   /// Throws shape_error, naming both shapes, unless those of each array are equal; invalid_argument if an
   /// option is out of range. Nothing has changed then.
   void operator()(const cpu_context& context, std::span<const sgd_parameter> parameters) const;
+  /// The same on a GPU, in a launch for every 48 arrays.
+  void operator()(const cuda_context& context, std::span<const sgd_parameter> parameters) const;
 };
 
 /// Kernel: scales all gradients together so that their Euclidean norm is at most max_norm, as PyTorch's
@@ -68,6 +71,8 @@ struct clip_by_norm {
   ///
   /// Throws invalid_argument for a max_norm that is not above 0.
   double operator()(const cpu_context& context, std::span<const tensor_view<float, 1>> gradients) const;
+  /// The same on a GPU; waits for the norm.
+  double operator()(const cuda_context& context, std::span<const tensor_view<float, 1>> gradients) const;
 };
 
 }  // namespace weft

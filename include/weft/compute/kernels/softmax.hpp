@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 namespace weft {
@@ -18,6 +19,9 @@ struct softmax {
   /// Throws shape_error, naming both shapes, unless they are equal.
   void operator()(const cpu_context& context, tensor_view<const float, 2> input,
                   tensor_view<float, 2> output) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 2> input,
+                  tensor_view<float, 2> output) const;
 };
 
 /// Kernel: the gradient of softmax by its input, output * (output_gradient - sum(output * output_gradient))
@@ -30,6 +34,9 @@ struct softmax_backward {
   ///
   /// Throws shape_error, naming both shapes, unless they are equal.
   void operator()(const cpu_context& context, tensor_view<const float, 2> output,
+                  tensor_view<const float, 2> output_gradient, tensor_view<float, 2> input_gradient) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 2> output,
                   tensor_view<const float, 2> output_gradient, tensor_view<float, 2> input_gradient) const;
 };
 

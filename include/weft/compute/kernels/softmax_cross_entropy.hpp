@@ -39,6 +39,9 @@ struct softmax_cross_entropy {
   double operator()(const cuda_context& context, tensor_view<const float, 2> logits,
                     tensor_view<const std::int32_t, 1> labels, tensor_view<float, 1> losses,
                     tensor_view<float, 2> gradient) const;
+  /// The same on a GPU without the gradient.
+  double operator()(const cuda_context& context, tensor_view<const float, 2> logits,
+                    tensor_view<const std::int32_t, 1> labels, tensor_view<float, 1> losses) const;
 };
 
 }  // namespace weft
