@@ -171,7 +171,7 @@ bool multiply(const cuda_context& context, const device_product& arguments, cubl
   const layout output(arguments.type, arguments.columns, arguments.rows, arguments.columns, arguments.batch,
                       arguments.rows * arguments.columns);
   const int device = context.where().index;
-  const cublasLtHandle_t handle = handle_of(device);
+  cublasLtHandle_t handle = handle_of(device);
   const algorithm_key key{device,
                           static_cast<std::int64_t>(arguments.type),
                           static_cast<std::int64_t>(epilogue),
