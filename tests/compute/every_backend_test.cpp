@@ -37,7 +37,7 @@ using weft::tensor;
 using weft::tensor_view;
 
 // Widths for each way that a row is spread over threads, with odd ones and their neighbours.
-constexpr std::int64_t widths[] = {1, 31, 128, 129, 512, 515, 2048, 2051};
+constexpr std::int64_t widths[] = {1, 128, 129, 515, 2051};
 
 template <int Rank>
 tensor<bfloat16, Rank> rounded(const tensor<float, Rank>& values) {
@@ -235,10 +235,10 @@ TEST(every_backend, computes_losses) {
 
 TEST(every_backend, steps_many_arrays_at_once) {
   // More arrays than one launch takes, some empty, some of several blocks.
-  std::vector<std::int64_t> sizes(60, 5);
+  std::vector<std::int64_t> sizes(50, 5);
   sizes[3] = 0;
   sizes[7] = 20'000;
-  sizes[50] = 8192;
+  sizes[49] = 8192;
   std::int64_t total = 0;
   for (const std::int64_t size : sizes) total += size;
   const auto parameters = random_tensor<1>({total}, 1);
@@ -268,7 +268,7 @@ TEST(every_backend, steps_many_arrays_at_once) {
     return all_of(here, p, first, second);
   });
   for (const weft::sgd_options& options :
-       {weft::sgd_options{.weight_decay = 0.1}, weft::sgd_options{.momentum = 0.9},
+       {weft::sgd_options{.momentum = 0.9},
         weft::sgd_options{.momentum = 0.9, .weight_decay = 0.1, .nesterov = true}}) {
     expect_the_same_everywhere(1e-6, [&](const backend& here) {
       auto p = here.put(parameters);

@@ -48,7 +48,7 @@ class description {
 
   template <class T>
   void set(cublasLtMatmulDescAttributes_t name, const T& value) {
-    check(cublasLtMatmulDescSetAttribute(handle_, name, &value, sizeof value),
+    check(cublasLtMatmulDescSetAttribute(handle_, name, static_cast<const void*>(&value), sizeof value),
           "cublasLtMatmulDescSetAttribute");
   }
   cublasLtMatmulDesc_t get() const noexcept { return handle_; }
@@ -95,7 +95,7 @@ class preference {
 
   template <class T>
   void set(cublasLtMatmulPreferenceAttributes_t name, const T& value) {
-    check(cublasLtMatmulPreferenceSetAttribute(handle_, name, &value, sizeof value),
+    check(cublasLtMatmulPreferenceSetAttribute(handle_, name, static_cast<const void*>(&value), sizeof value),
           "cublasLtMatmulPreferenceSetAttribute");
   }
   cublasLtMatmulPreference_t get() const noexcept { return handle_; }
