@@ -69,9 +69,10 @@ outcome train(const experiment& plan, const material& given) {
   const weft::normalize scale{.mean = static_cast<float>(given.mean),
                               .deviation = static_cast<float>(given.deviation)};
   batch_reader reader(given.train, scale);
-  weft::classifier model({.sizes = {given.train.rows * given.train.cols, 256, 128, given.train.classes},
-                          .seed = plan.seed,
-                          .optimizer = {.learning_rate = plan.learning_rate}});
+  weft::classifier model(
+      {.network = {.sizes = {given.train.rows * given.train.cols, 256, 128, given.train.classes}},
+       .seed = plan.seed,
+       .optimizer = {.learning_rate = plan.learning_rate}});
   const weft::sampler sampler = weft::sampler::shuffled(given.train.count(), plan.seed);
   for (int epoch = 0; epoch < plan.epochs; ++epoch) {
     const weft::batch_order order(sampler.epoch(static_cast<std::uint64_t>(epoch)), plan.batch_size);

@@ -105,14 +105,14 @@ def read_weights(path):
 def check_help(folders):
     done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for option in ("--epochs", "--batch-size", "--lr", "--threads", "--data", "--seed", "--experiments",
+    for option in ("--epochs", "--batch-size", "--lr", "--threads", "--device", "--network", "--data", "--seed", "--experiments",
                    "--experiment-epochs", "--limit", "--out"):
         assert option in done.stdout, f"{option} is not explained"
 
 
 def check_usage(folders):
     for wrong in (["--epochs", "0"], ["--epochs", "many"], ["--lr", "-1"], ["--batch-size", "0"], ["--threads", "-1"],
-                  ["--nonsense"], ["--experiments", "-1"], ["surplus"]):
+                  ["--nonsense"], ["--experiments", "-1"], ["--device", "tpu"], ["--network", "deep"], ["surplus"]):
         done = folders.run(*wrong, expect=2)
         assert done.stderr, f"{wrong}: no message"
         assert not folders.out.exists(), f"{wrong}: something was written"
@@ -132,6 +132,11 @@ def check_train(folders):
     assert float(losses[-1]["loss"]) < 0.5 * float(losses[0]["loss"])
     shapes = {name: entry["shape"] for name, entry in read_weights(folders.out / "weights.safetensors").items()}
     assert shapes["layers.0.weight"] == [784, 256] and shapes["layers.2.bias"] == [10], shapes
+    # Two convolutions learn it too.
+    folders.run("--epochs", "3", "--batch-size", "50", "--experiments", "0", "--network", "convolution")
+    assert float(rows(folders.out / "results.csv")[0]["test_accuracy"]) > 0.9
+    shapes = {name: entry["shape"] for name, entry in read_weights(folders.out / "weights.safetensors").items()}
+    assert shapes["layers.1.weight"] == [32, 16, 3, 3] and shapes["layers.2.weight"] == [1568, 128], shapes
     # Fewer images, fewer steps.
     folders.run("--epochs", "1", "--batch-size", "64", "--experiments", "0", "--limit", "100")
     assert len(rows(folders.out / "losses.csv")) == 2
@@ -146,6 +151,8 @@ def check_determinism(folders):
     one = losses("one", "--threads", "1")
     assert one == losses("two", "--threads", "2"), "one and two threads give different losses or weights"
     assert one == losses("three", "--threads", "3"), "one and three threads give different losses or weights"
+    narrow = losses("narrow", "--threads", "1", "--network", "convolution")
+    assert narrow == losses("wide", "--threads", "2", "--network", "convolution"), "convolutions depend on the threads"
     assert one[0] != losses("seed", "--threads", "1", "--seed", "2")[0], "the seed changes nothing"
 
 

@@ -24,7 +24,7 @@ void train_alone(const experiment_job& job, experiment_record& experiment, weft:
   const batch_plan plan = {
       .batch_size = experiment.batch_size, .epochs = experiment.epochs, .seed = experiment.seed};
   const weft::cpu_context serial;
-  weft::classifier model({.sizes = {job.data.train.image_size(), 256, 128, job.data.train.classes},
+  weft::classifier model({.network = job.network,
                           .seed = experiment.seed,
                           .optimizer = {.learning_rate = experiment.learning_rate}});
   const weft::sampler sampler = weft::sampler::shuffled(job.data.train.count, plan.seed);

@@ -5,6 +5,7 @@
 #include <weft/async/task.hpp>
 #include <weft/data/collate.hpp>
 #include <weft/pool/thread_pool.hpp>
+#include <weft/train/neural_net.hpp>
 
 #include "dataset.hpp"
 #include "options.hpp"
@@ -22,6 +23,8 @@ struct experiment_job {
   const dataset& data;
   /// The whole test set.
   const weft::image_batch& test;
+  /// What each of them trains.
+  weft::neural_net_options network;
   /// Asked before each step.
   std::stop_token stop;
 };

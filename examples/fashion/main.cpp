@@ -9,9 +9,11 @@
 #include <filesystem>  // for std::filesystem::create_directories
 #include <optional>    // for std::optional
 #include <stop_token>  // for std::stop_source
+#include <string>      // for std::to_string
 #include <weft/async/run.hpp>
 #include <weft/async/task_group.hpp>
-#include <weft/compute/cpu_executor.hpp>
+#include <weft/compute/any_executor.hpp>
+#include <weft/compute/cpu_context.hpp>
 #include <weft/core/error.hpp>
 #include <weft/data/sampler.hpp>
 #include <weft/observe/stopwatch.hpp>
@@ -51,20 +53,27 @@ weft::task<> watch_signals(std::stop_source& stop, int& number) {
   stop.request_stop();
 }
 
+/// Where the training computes.
+weft::any_executor open_device(const options& settings) {
+  const weft::any_executor chosen = weft::make_executor(settings.device);
+  if (chosen.where() != weft::place{} || settings.threads == 0) return chosen;
+  return weft::make_executor("cpu:" + std::to_string(settings.threads));
+}
+
 /// The model's score on the whole test set, and what it got wrong.
-weft::task<> evaluate(weft::cpu_executor& executor, const dataset& data, const weft::image_batch& test,
-                      job_state& state) {
+weft::task<> evaluate(weft::thread_pool& pool, weft::any_executor& executor, const dataset& data,
+                      const weft::image_batch& test, job_state& state) {
   const weft::stopwatch clock;
   job_record& record = state.record;
-  const auto kernel = [&](const weft::cpu_context& context) {
-    const weft::evaluation result = state.model->evaluate(context, test.images.view(), test.labels.view());
-    record.mistakes = find_mistakes(context, state.model->network(), data, result);
-    const auto cells = result.confusion.elements();
-    record.confusion.assign(cells.begin(), cells.end());
-    record.test_accuracy = result.accuracy;
-    record.test_loss = result.loss;
-  };
-  co_await executor.run(kernel);
+  const weft::evaluation result = co_await weft::evaluate(executor.base(), state.model->network(),
+                                                          test.images.view(), test.labels.view());
+  co_await state.model->move_to_host(executor.base());
+  const auto find = [&] { return find_mistakes(weft::cpu_context{}, state.model->network(), data, result); };
+  record.mistakes = co_await pool.run(find);
+  const auto cells = result.confusion.elements();
+  record.confusion.assign(cells.begin(), cells.end());
+  record.test_accuracy = result.accuracy;
+  record.test_loss = result.loss;
   record.times.evaluate += clock.seconds();
 }
 
@@ -73,9 +82,10 @@ weft::task<> run_job(const options& settings, const std::stop_token& stop, job_s
   dataset data;  // before the threads that read it
   weft::image_batch test;
   weft::thread_pool pool(settings.threads);
-  weft::cpu_executor executor({.threads = settings.threads});
+  weft::any_executor executor = open_device(settings);
   job_record& record = state.record;
-  record.threads = executor.threads();
+  record.threads = pool.threads();
+  record.device = executor.name();
 
   const weft::stopwatch load;
   data = co_await load_dataset(pool, settings.data, settings.limit);
@@ -93,11 +103,11 @@ weft::task<> run_job(const options& settings, const std::stop_token& stop, job_s
              settings.data, record.times.load);
   std::fflush(stdout);
 
-  state.model.emplace(
-      weft::classifier_options{.sizes = {data.train.image_size(), 256, 128, data.train.classes},
-                               .seed = settings.seed,
-                               .optimizer = {.learning_rate = settings.learning_rate}});
+  state.model.emplace(weft::classifier_options{.network = network_for(settings, data),
+                                               .seed = settings.seed,
+                                               .optimizer = {.learning_rate = settings.learning_rate}});
   record.parameters = state.model->network().parameter_count();
+  co_await state.model->move_to(executor.base());
   const training_job training = {
       .pool = pool,
       .executor = executor,
@@ -106,11 +116,12 @@ weft::task<> run_job(const options& settings, const std::stop_token& stop, job_s
       .plan = {.batch_size = settings.batch_size, .epochs = settings.epochs, .seed = settings.seed},
       .stop = stop};
   co_await train(training, *state.model, record);
-  co_await evaluate(executor, data, test, state);
+  co_await evaluate(pool, executor, data, test, state);
   record.experiments = plan_experiments(settings);
   if (record.experiments.empty() || stop.stop_requested()) co_return;
   const weft::stopwatch clock;
-  const experiment_job experiments = {.pool = pool, .data = data, .test = test, .stop = stop};
+  const experiment_job experiments = {
+      .pool = pool, .data = data, .test = test, .network = network_for(settings, data), .stop = stop};
   co_await run_experiments(experiments, record.experiments);
   record.times.experiments = clock.seconds();
 }

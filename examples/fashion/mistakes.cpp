@@ -20,14 +20,14 @@ double highest_probability(weft::tensor_view<const float, 1> logits) {
 
 }  // namespace
 
-std::vector<mistake> find_mistakes(const weft::cpu_context& context, const weft::mlp& network,
+std::vector<mistake> find_mistakes(const weft::cpu_context& context, const weft::neural_net& network,
                                    const dataset& data, const weft::evaluation& result) {
   std::vector<std::int64_t> wrong;
   for (std::int64_t i = 0; i < data.test.count; ++i) {
     if (result.predictions(i) != data.test.labels[static_cast<std::size_t>(i)]) wrong.push_back(i);
   }
   const weft::image_batch batch = weft::collate(data.test, wrong, data.scale);
-  weft::mlp::workspace space;
+  weft::neural_net::workspace space;
   const auto logits = network.forward(context, batch.images.view(), space);
   std::vector<mistake> all;
   for (std::int64_t row = 0; row < batch.size(); ++row) {

@@ -3,7 +3,7 @@
 #include <vector>  // for std::vector
 #include <weft/compute/cpu_context.hpp>
 #include <weft/train/evaluation.hpp>
-#include <weft/train/mlp.hpp>
+#include <weft/train/neural_net.hpp>
 
 #include "dataset.hpp"
 #include "records.hpp"
@@ -14,7 +14,7 @@ namespace fashion {
 ///
 /// @param context where the network runs; @param network what was evaluated; @param data the test images
 /// @param result  its evaluation on the whole test set
-std::vector<mistake> find_mistakes(const weft::cpu_context& context, const weft::mlp& network,
+std::vector<mistake> find_mistakes(const weft::cpu_context& context, const weft::neural_net& network,
                                    const dataset& data, const weft::evaluation& result);
 
 }  // namespace fashion

@@ -12,7 +12,7 @@ constexpr int usage_error = 2;
 std::variant<options, int> parse_options(int count, char** arguments) {
   options chosen;
   CLI::App program(
-      "Trains a 784-256-128-10 network on Fashion-MNIST, then compares learning rates and batch sizes in "
+      "Trains a small network on Fashion-MNIST, then compares learning rates and batch sizes in "
       "parallel "
       "experiments.\nWrites results.csv, losses.csv, weights.safetensors and report.html.",
       "fashion");
@@ -24,6 +24,12 @@ std::variant<options, int> parse_options(int count, char** arguments) {
   program.add_option("--lr", chosen.learning_rate, "Adam's learning rate")->check(CLI::PositiveNumber);
   program.add_option("--threads", chosen.threads, "Threads that compute, 0 for one per core")
       ->check(CLI::Range(0, 4096));
+  program
+      .add_option("--device", chosen.device,
+                  "Where the training computes: auto is the first GPU, or else the CPU")
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
+  program.add_option("--network", chosen.network, "784-256-128-10, or two convolutions before 128-10")
+      ->check(CLI::IsMember({"linear", "convolution"}));
   program.add_option("--data", chosen.data, "Folder of the four gzip IDX files");
   program.add_option("--seed", chosen.seed, "Seed of the first weights and of the order of the images");
   program

@@ -12,6 +12,8 @@ struct options {
   std::int64_t batch_size = 128;
   double learning_rate = 1e-3;
   int threads = 0;
+  std::string device = "cpu";
+  std::string network = "linear";
   std::string data = "/usr/share/datasets/fashion-mnist";
   std::uint64_t seed = 1;
   int experiments = 12;

@@ -74,6 +74,8 @@ struct phase_times {
 struct job_record {
   options settings;
   int threads = 0;
+  /// What the training computed on, as its executor is called.
+  std::string device;
   std::int64_t train_count = 0;
   std::int64_t test_count = 0;
   std::int64_t image_rows = 0;

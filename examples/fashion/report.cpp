@@ -215,14 +215,22 @@ void write_facts(json_writer& json, const char* name, const facts& rows) {
   json.end_array();
 }
 
+std::string layers(const job_record& record) {
+  const auto inputs = record.image_rows * record.image_cols;
+  return record.settings.network == "linear"
+             ? fmt::format("{}-256-128-{}", inputs, class_names.size())
+             : fmt::format("{}, convolutions to 16 and 32, 128-{}", inputs, class_names.size());
+}
+
 facts setting_facts(const job_record& record) {
   const options& settings = record.settings;
-  return {{"network", fmt::format("{}-256-128-{}, ReLU, {} parameters", record.image_rows * record.image_cols,
-                                  class_names.size(), thousands(static_cast<double>(record.parameters)))},
+  return {{"network", fmt::format("{}, ReLU, {} parameters", layers(record),
+                                  thousands(static_cast<double>(record.parameters)))},
           {"optimizer", fmt::format("Adam, learning rate {}", settings.learning_rate)},
           {"epochs", std::to_string(settings.epochs)},
           {"batch size", std::to_string(settings.batch_size)},
           {"seed", std::to_string(settings.seed)},
+          {"device", record.device},
           {"threads", std::to_string(record.threads)},
           {"experiments", fmt::format("{} of {} epochs", settings.experiments, settings.experiment_epochs)},
           {"training images", thousands(static_cast<double>(record.train_count))},

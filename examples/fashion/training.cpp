@@ -20,12 +20,9 @@ constexpr std::size_t queue_capacity = 10;
 constexpr std::int64_t most_images_for_train_accuracy = 10'000;
 constexpr std::int64_t steps_between_texts = 8;
 
-weft::task<weft::evaluation> evaluate(weft::cpu_executor& executor, const weft::classifier& model,
-                                      const weft::image_batch& images) {
-  const auto kernel = [&](const weft::cpu_context& context) {
-    return model.evaluate(context, images.images.view(), images.labels.view());
-  };
-  co_return co_await executor.run(kernel);
+weft::task<weft::evaluation> evaluate_on(const training_job& job, const weft::classifier& model,
+                                         const weft::image_batch& images) {
+  return weft::evaluate(job.executor.base(), model.network(), images.images.view(), images.labels.view());
 }
 
 /// What a trainer has done within one epoch.
@@ -51,8 +48,7 @@ weft::task<epoch_progress> train_epoch(const training_job& job, weft::classifier
     const std::optional<weft::image_batch> batch = co_await batches.pop();
     epoch.waited += wait.seconds();
     if (!batch) throw weft::error("the batches ended before the epoch did");
-    const double loss =
-        co_await job.executor.run(model.training_step(), batch->images.view(), batch->labels.view());
+    const double loss = co_await model.step(job.executor.base(), batch->images.view(), batch->labels.view());
     record.losses.push_back(loss);
     record.samples += batch->size();
     epoch.loss_sum += loss;
@@ -90,8 +86,8 @@ weft::task<> consume(const training_job& job, weft::classifier& model, const wef
     epoch.wait_share = share(done.waited, epoch.seconds);
 
     const weft::stopwatch clock;
-    const weft::evaluation on_test = co_await evaluate(job.executor, model, job.test);
-    const weft::evaluation on_train = co_await evaluate(job.executor, model, part);
+    const weft::evaluation on_test = co_await evaluate_on(job, model, job.test);
+    const weft::evaluation on_train = co_await evaluate_on(job, model, part);
     record.times.evaluate += clock.seconds();
     epoch.test_loss = on_test.loss;
     epoch.test_accuracy = on_test.accuracy;
@@ -108,6 +104,14 @@ weft::task<> consume(const training_job& job, weft::classifier& model, const wef
 }
 
 }  // namespace
+
+weft::neural_net_options network_for(const options& settings, const dataset& data) {
+  const std::int64_t inputs = data.train.image_size();
+  if (settings.network == "linear") return {.sizes = {inputs, 256, 128, data.train.classes}};
+  return {.sizes = {inputs, 128, data.train.classes},
+          .convolutions = {{.channels = 16}, {.channels = 32}},
+          .image = {1, data.train.rows, data.train.cols}};
+}
 
 weft::task<> train(const training_job& job, weft::classifier& model, job_record& record) {
   record.steps_per_epoch = job.plan.steps_per_epoch(job.data.train.count);

@@ -27,6 +27,7 @@
 #include <weft/compute/kernels/pool2d.hpp>
 #include <weft/compute/kernels/random.hpp>
 #include <weft/compute/kernels/reduce.hpp>
+#include <weft/compute/kernels/relu_backward.hpp>
 #include <weft/compute/kernels/sgd.hpp>
 #include <weft/compute/kernels/softmax.hpp>
 #include <weft/compute/kernels/softmax_cross_entropy.hpp>

@@ -4,6 +4,7 @@
 
 #include <weft/train/adam.hpp>
 #include <weft/train/classifier.hpp>
+#include <weft/train/convolution.hpp>
 #include <weft/train/evaluation.hpp>
 #include <weft/train/linear.hpp>
-#include <weft/train/mlp.hpp>
+#include <weft/train/neural_net.hpp>

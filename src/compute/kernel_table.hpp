@@ -105,6 +105,39 @@ struct product_arguments {
   bool accumulate;
 };
 
+/// A large product is made in stretches of so much depth and tiles of at most so many rows and columns, with
+/// scratch for large_scratch floats: a stretch of both factors, and the tile.
+inline constexpr std::int64_t large_depth = 256;
+inline constexpr std::int64_t large_rows = 512;
+inline constexpr std::int64_t large_columns = 512;
+inline constexpr std::int64_t large_scratch =
+    large_depth * (large_columns + 16) + (large_rows + 16) * large_columns;
+
+/// No register has more floats; arrays that are read a register at a time have so many more behind them.
+inline constexpr std::int64_t most_lanes = 16;
+
+/// A convolution of stride 1 of one image: output = weight * patches + bias.
+struct convolution_arguments {
+  const float* padded;          // planes with their border, and 2 * most_lanes more floats
+  const std::int64_t* offsets;  // [depth], where each patch element of the first output is in `padded`
+  const float* weight;          // [outputs, depth]
+  const float* bias;            // [outputs]; null: 0
+  float* output;                // [outputs, out_height, out_width]
+  std::int64_t outputs, depth;
+  std::int64_t width;  // of a padded plane
+  std::int64_t out_height, out_width;
+};
+
+/// Its gradient by the weight, of one image after the other: result = gradient * transpose(patches).
+struct correlation_arguments {
+  const float* padded;
+  const std::int64_t* offsets;
+  const float* gradient;  // [outputs, columns], rows as far apart as the padded planes', zeros between them
+  float* result;          // [outputs, depth], written with the last image
+  std::int64_t outputs, depth;
+  std::int64_t columns;  // a multiple of most_lanes
+};
+
 /// The element types of arithmetic.
 enum class number { float32, float64, int32, int64 };
 
@@ -197,8 +230,15 @@ struct kernel_table {
   void (*input_gradient)(const input_gradient_arguments&, const tile&, float* scratch);
   void (*cross_entropy)(const cross_entropy_arguments&, std::int64_t row_begin, std::int64_t row_end);
   void (*normalize)(const normalize_arguments&, std::int64_t row_begin, std::int64_t row_end);
+  void (*mask)(const float* active, float* values, std::int64_t count);
   void (*adam)(const adam_arguments&, std::int64_t begin, std::int64_t end);
   void (*product)(const product_arguments&, const tile&, float* scratch);
+  /// The same where both factors are too large for the caches; it does not accumulate.
+  void (*large_product)(const product_arguments&, const tile&, float* scratch);
+  /// Scratch: outputs * (out_height * width + 2 * most_lanes) floats.
+  void (*convolve)(const convolution_arguments&, float* scratch);
+  /// Sums: outputs * depth * most_lanes floats, carried from the first image to the last.
+  void (*correlate)(const correlation_arguments&, float* sums, bool first, bool last);
   void (*binary)(const binary_arguments&);
   void (*unary)(unary_operation, const float* input, float* output, std::int64_t count);
   void (*reduce_row)(reduction, number, const void* row, std::int64_t count, partial&);

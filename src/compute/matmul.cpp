@@ -2,7 +2,7 @@
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/matmul.hpp>
 
-#include <algorithm>    // for std::copy, std::transform
+#include <algorithm>    // for std::copy, std::min, std::transform
 #include <string>       // for std::string
 #include <type_traits>  // for std::is_same_v
 #include <vector>       // for std::vector
@@ -11,6 +11,11 @@ namespace weft {
 namespace {
 
 constexpr std::int64_t least_rows_of_a_tile = 192;
+
+// Products of at least so many multiplications, and so much in every direction, are made of tiles for which
+// both factors are packed: by then their rows are on more pages than a processor knows the addresses of.
+constexpr std::int64_t least_multiplications = std::int64_t{768} * 768 * 768;
+constexpr std::int64_t least_extent = 256;
 
 // A factor as it lies in memory: rows `stride` apart, or columns if transposed.
 template <class T>
@@ -60,8 +65,28 @@ detail::product_arguments arguments_of(const strided_view<const float, 2>& left,
           .accumulate = false};
 }
 
+void run_large_product(const cpu_context& context, const detail::product_arguments& arguments,
+                       std::int64_t rows, std::int64_t columns) {
+  const auto kernel = detail::kernels_of(context.level()).large_product;
+  const std::int64_t down = (rows + detail::large_rows - 1) / detail::large_rows;
+  const std::int64_t across = (columns + detail::large_columns - 1) / detail::large_columns;
+  context.parallel_for(down * across, [&](std::int64_t index) {
+    const std::int64_t row = index % down;
+    const std::int64_t column = index / down * detail::large_columns;
+    kernel(arguments,
+           {rows * row / down, rows * (row + 1) / down, column,
+            std::min(columns, column + detail::large_columns)},
+           detail::thread_scratch(detail::large_scratch));
+  });
+}
+
 void run_product(const cpu_context& context, const detail::product_arguments& arguments, std::int64_t rows,
                  std::int64_t columns) {
+  if (std::min({rows, columns, arguments.depth}) >= least_extent &&
+      rows * columns * arguments.depth >= least_multiplications) {
+    run_large_product(context, arguments, rows, columns);
+    return;
+  }
   const auto kernel = detail::kernels_of(context.level()).product;
   const detail::tile_grid grid(rows, columns, arguments.depth, detail::tile_order::down_columns,
                                least_rows_of_a_tile);

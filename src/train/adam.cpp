@@ -2,16 +2,12 @@
 #include <weft/train/adam.hpp>
 
 #include <cstddef>  // for std::size_t
+#include <utility>  // for std::move
 
 namespace weft {
 
-adam::adam(const mlp& network, adam_options options)
-    : options_(require_valid(options)), sizes_(network.sizes()) {
-  for (const linear& layer : network.layers()) {
-    first_.emplace_back(layer.inputs(), layer.outputs());
-    second_.emplace_back(layer.inputs(), layer.outputs());
-  }
-}
+adam::adam(const neural_net& network, adam_options options)
+    : options_(require_valid(options)), first_(network.options()), second_(network.options()) {}
 
 void adam::set_learning_rate(double learning_rate) {
   adam_options changed = options_;
@@ -19,22 +15,47 @@ void adam::set_learning_rate(double learning_rate) {
   options_ = require_valid(changed);
 }
 
-void adam::step(const cpu_context& context, mlp& network, const mlp& gradient) {
-  if (network.sizes() != sizes_ || gradient.sizes() != sizes_) {
-    throw invalid_argument("adam::step: the network, its gradient and the optimizer are of different sizes");
+const std::vector<adam_parameter>& adam::next(neural_net& network, const neural_net& gradient) {
+  const auto fits = [this](const neural_net& other) {
+    return other.options() == first_.options() && other.where() == first_.where();
+  };
+  if (!fits(network) || !fits(gradient)) {
+    throw invalid_argument(
+        "adam::step: the network, its gradient and the optimizer differ in their layers or in where they "
+        "are");
   }
   ++steps_;
-  const auto flat = [](auto&& parameter) { return parameter.view().template reshape<1>({parameter.size()}); };
+  const auto parameters = network.parameters();
+  const auto slopes = gradient.parameters();
+  const auto firsts = first_.parameters();
+  const auto seconds = second_.parameters();
   arrays_.clear();
-  for (std::size_t index = 0; index < first_.size(); ++index) {
-    linear& layer = network.layers()[index];
-    const linear& slope = gradient.layers()[index];
-    linear& first = first_[index];
-    linear& second = second_[index];
-    arrays_.push_back({flat(layer.weight), flat(slope.weight), flat(first.weight), flat(second.weight)});
-    arrays_.push_back({layer.bias, slope.bias, first.bias, second.bias});
+  for (std::size_t index = 0; index < parameters.size(); ++index) {
+    arrays_.push_back({parameters[index], slopes[index], firsts[index], seconds[index]});
   }
-  adam_step{.options = options_, .step = steps_}(context, arrays_);
+  return arrays_;
+}
+
+void adam::step(const cpu_context& context, neural_net& network, const neural_net& gradient) {
+  const std::vector<adam_parameter>& arrays = next(network, gradient);
+  adam_step{.options = options_, .step = steps_}(context, arrays);
+}
+
+void adam::step(const cuda_context& context, neural_net& network, const neural_net& gradient) {
+  const std::vector<adam_parameter>& arrays = next(network, gradient);
+  adam_step{.options = options_, .step = steps_}(context, arrays);
+}
+
+task<> adam::move_to(executor_base& target) {
+  neural_net first = co_await to(target, first_);
+  second_ = co_await to(target, second_);
+  first_ = std::move(first);
+}
+
+task<> adam::move_to_host(executor_base& owner) {
+  neural_net first = co_await to_host(owner, first_);
+  second_ = co_await to_host(owner, second_);
+  first_ = std::move(first);
 }
 
 }  // namespace weft

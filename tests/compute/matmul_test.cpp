@@ -84,6 +84,49 @@ TEST(matmul, fuses_bias_and_activation_and_takes_slices) {
   });
 }
 
+// Every 53rd row and 41st column of a product that is made of large tiles, in double precision.
+TEST(matmul, agrees_with_double_precision_where_it_is_large) {
+  const auto left = random_tensor<2>({701, 915}, 1);
+  const auto left_columns = random_tensor<2>({915, 701}, 2);
+  const auto right = random_tensor<2>({915, 807}, 3);
+  const auto right_columns = random_tensor<2>({807, 915}, 4);
+  const auto bias = random_tensor<1>({807}, 5);
+  for (const weft::isa level : weft::supported_isas()) {
+    const weft::cpu_context context(level);
+    tensor<float, 2> output({701, 807});
+    const auto check = [&](strided_view<const float, 2> first, strided_view<const float, 2> second,
+                           const float* added, activation after) {
+      tensor<float, 2> some({14, 20});
+      for (std::int64_t row = 0; row < 14; ++row) {
+        for (std::int64_t column = 0; column < 20; ++column)
+          some(row, column) = output(row * 53, column * 41);
+      }
+      tensor<float, 1> some_bias({20});
+      for (std::int64_t column = 0; column < 20 && added != nullptr; ++column) {
+        some_bias(column) = added[column * 41];
+      }
+      expect_product(first.slice(0, 0, 690, 53), second.slice(1, 0, 780, 41),
+                     added == nullptr ? nullptr : some_bias.data(), after, some);
+    };
+    matmul{}(context, left, right, output);
+    check(left, right, nullptr, activation::none);
+    matmul{.after = activation::gelu}(context, left_columns.transpose(), right, bias, output);
+    check(left_columns.transpose(), right, bias.data(), activation::gelu);
+    matmul{.after = activation::relu}(context, left, right_columns.transpose(), bias, output);
+    check(left, right_columns.transpose(), bias.data(), activation::relu);
+  }
+}
+
+TEST(matmul, gives_the_same_bits_for_any_threads_where_it_is_large) {
+  const auto left = random_tensor<2>({1030, 640}, 1);
+  const auto right = random_tensor<2>({640, 790}, 2);
+  expect_same_bits_for_any_threads([&](const weft::cpu_context& context) {
+    tensor<float, 2> output({1030, 790});
+    matmul{}(context, left, right, output);
+    return std::vector<float>(output.elements().begin(), output.elements().end());
+  });
+}
+
 TEST(matmul, takes_batches) {
   on_every_context([](const weft::cpu_context& context) {
     for (const std::int64_t batch : {0, 1, 9}) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace {
@@ -50,6 +51,29 @@ TEST(pool2d, agrees_with_a_plain_loop) {
         }
       }
     }
+  });
+}
+
+TEST(pool2d, takes_the_largest_of_wide_rows_and_what_is_no_number) {
+  on_every_context([](const weft::cpu_context& context) {
+    auto input = random_tensor<4>({2, 3, 5, 77}, 1);
+    input(1, 2, 3, 50) = std::nanf("");
+    tensor<float, 4> largest({2, 3, 2, 38});
+    tensor<std::int32_t, 4> where(largest.extents());
+    weft::max_pool2d{}(context, input, largest, where);
+    for (std::int64_t i = 0; i < largest.size(); ++i) {
+      const std::int64_t plane = i / 76;
+      const std::int64_t first = i % 76 / 38 * 154 + i % 38 * 2;
+      std::int64_t best = first;
+      for (const std::int64_t at : {first + 1, first + 77, first + 78}) {
+        const float value = input.data()[plane * 385 + at];
+        if (std::isnan(value) || value > input.data()[plane * 385 + best]) best = at;
+      }
+      ASSERT_EQ(where.data()[i], best) << i;
+      const float expected = input.data()[plane * 385 + best];
+      ASSERT_TRUE(largest.data()[i] == expected || std::isnan(expected)) << i;
+    }
+    EXPECT_TRUE(std::isnan(largest(1, 2, 1, 25)));
   });
 }
 

@@ -24,12 +24,12 @@ using weft::adam_options;
 using weft::classifier;
 using weft::classifier_options;
 using weft::cpu_context;
-using weft::mlp;
+using weft::neural_net;
 using weft::tensor;
 
-std::vector<float> parameters_of(const mlp& network) {
+std::vector<float> parameters_of(const neural_net& network) {
   std::vector<float> all;
-  for (const weft::linear& layer : network.layers()) {
+  for (const weft::linear& layer : network.linears()) {
     all.insert(all.end(), layer.weight.elements().begin(), layer.weight.elements().end());
     all.insert(all.end(), layer.bias.elements().begin(), layer.bias.elements().end());
   }
@@ -51,8 +51,8 @@ void expect_all_near(std::span<const float> actual, std::span<const double> expe
 
 TEST(classifier, makes_the_steps_that_numpy_makes) {
   on_every_context([](const cpu_context& context) {
-    classifier model({.sizes = {5, 4, 3}, .optimizer = {.learning_rate = 0.01}});
-    const std::span<weft::linear> layers = model.network().layers();
+    classifier model({.network = {.sizes = {5, 4, 3}}, .optimizer = {.learning_rate = 0.01}});
+    const std::span<weft::linear> layers = model.network().linears();
     fill_pattern(layers[0].weight.elements(), 7, 11);
     fill_pattern(layers[1].weight.elements(), 5, 9);
     fill_pattern(layers[0].bias.elements(), 3, 5);
@@ -61,14 +61,14 @@ TEST(classifier, makes_the_steps_that_numpy_makes) {
     fill_pattern(samples.elements(), 13, 23);
     const tensor<std::int32_t, 1> labels({6}, std::vector<std::int32_t>{0, 2, 1, 0, 2, 1});
 
-    mlp gradient({5, 4, 3});
-    mlp::workspace space;
+    neural_net gradient({.sizes = {5, 4, 3}});
+    neural_net::workspace space;
     EXPECT_NEAR(model.network().gradients(context, samples, labels, space, gradient), reference::losses[0],
                 1e-6);
-    expect_all_near(gradient.layers()[0].weight.elements(), reference::gradient_weight0, 1e-7);
-    expect_all_near(gradient.layers()[1].weight.elements(), reference::gradient_weight1, 1e-7);
-    expect_all_near(gradient.layers()[0].bias.elements(), reference::gradient_bias0, 1e-7);
-    expect_all_near(gradient.layers()[1].bias.elements(), reference::gradient_bias1, 1e-7);
+    expect_all_near(gradient.linears()[0].weight.elements(), reference::gradient_weight0, 1e-7);
+    expect_all_near(gradient.linears()[1].weight.elements(), reference::gradient_weight1, 1e-7);
+    expect_all_near(gradient.linears()[0].bias.elements(), reference::gradient_bias0, 1e-7);
+    expect_all_near(gradient.linears()[1].bias.elements(), reference::gradient_bias1, 1e-7);
 
     for (const double loss : reference::losses) EXPECT_NEAR(model.step(context, samples, labels), loss, 1e-6);
     EXPECT_EQ(model.optimizer().steps(), 3);
@@ -80,13 +80,14 @@ TEST(classifier, makes_the_steps_that_numpy_makes) {
 }
 
 // The loss of one batch in double precision, with one parameter changed.
-double loss_of(const mlp& network, const tensor<float, 2>& samples, const tensor<std::int32_t, 1>& labels,
-               std::size_t changed_layer, bool bias, std::int64_t changed, double by) {
+double loss_of(const neural_net& network, const tensor<float, 2>& samples,
+               const tensor<std::int32_t, 1>& labels, std::size_t changed_layer, bool bias,
+               std::int64_t changed, double by) {
   double total = 0.0;
   for (std::int64_t row = 0; row < samples.extent(0); ++row) {
     std::vector<double> values(samples[row].begin(), samples[row].end());
-    for (std::size_t index = 0; index < network.layers().size(); ++index) {
-      const weft::linear& layer = network.layers()[index];
+    for (std::size_t index = 0; index < network.linears().size(); ++index) {
+      const weft::linear& layer = network.linears()[index];
       std::vector<double> next(layer.bias.elements().begin(), layer.bias.elements().end());
       for (std::int64_t i = 0; i < layer.inputs(); ++i) {
         for (std::int64_t o = 0; o < layer.outputs(); ++o) {
@@ -102,7 +103,7 @@ double loss_of(const mlp& network, const tensor<float, 2>& samples, const tensor
               by * values[static_cast<std::size_t>(changed / layer.outputs())];
         }
       }
-      if (index + 1 < network.layers().size()) {
+      if (index + 1 < network.linears().size()) {
         for (double& value : next) value = std::max(value, 0.0);
       }
       values = next;
@@ -114,19 +115,19 @@ double loss_of(const mlp& network, const tensor<float, 2>& samples, const tensor
   return total / static_cast<double>(samples.extent(0));
 }
 
-TEST(mlp, has_the_gradients_that_finite_differences_give) {
-  const mlp network({9, 17, 12, 5}, 3);
+TEST(neural_net, has_the_gradients_that_finite_differences_give) {
+  const neural_net network({.sizes = {9, 17, 12, 5}}, 3);
   const auto samples = random_tensor<2>({11, 9}, 1);
   const auto labels = random_labels(11, 5, 2);
   on_every_context([&](const cpu_context& context) {
-    mlp gradient(network.sizes());
-    mlp::workspace space;
+    neural_net gradient(network.options());
+    neural_net::workspace space;
     network.gradients(context, samples, labels, space, gradient);
     constexpr double step = 1e-6;
     for (std::size_t layer = 0; layer < 3; ++layer) {
       for (const bool bias : {false, true}) {
         const auto slopes =
-            bias ? gradient.layers()[layer].bias.elements() : gradient.layers()[layer].weight.elements();
+            bias ? gradient.linears()[layer].bias.elements() : gradient.linears()[layer].weight.elements();
         for (std::size_t i = 0; i < slopes.size(); ++i) {
           const auto at = static_cast<std::int64_t>(i);
           const double expected = (loss_of(network, samples, labels, layer, bias, at, step) -
@@ -141,7 +142,7 @@ TEST(mlp, has_the_gradients_that_finite_differences_give) {
 }
 
 std::vector<double> train(const cpu_context& context) {
-  classifier model({.sizes = {100, 70, 33, 10}, .seed = 5});
+  classifier model({.network = {.sizes = {100, 70, 33, 10}}, .seed = 5});
   std::vector<double> history;
   for (std::uint64_t step = 0; step < 12; ++step) {
     const std::int64_t batch = step == 5 ? 31 : 64;
@@ -206,14 +207,14 @@ TEST(classifier, learns_to_separate_what_can_be_separated) {
     labels(i) = static_cast<std::int32_t>(i % 2);
   }
   const cpu_context context;
-  classifier model({.sizes = {2, 32, 2}, .seed = 1, .optimizer = {.learning_rate = 0.01}});
+  classifier model({.network = {.sizes = {2, 32, 2}}, .seed = 1, .optimizer = {.learning_rate = 0.01}});
   for (int step = 0; step < 300; ++step) model.step(context, samples, labels);
   EXPECT_EQ(model.evaluate(context, samples, labels).accuracy, 1.0);
 }
 
 TEST(classifier, changes_nothing_if_the_batch_is_wrong) {
   const cpu_context context;
-  classifier model({.sizes = {4, 5, 3}, .seed = 1});
+  classifier model({.network = {.sizes = {4, 5, 3}}, .seed = 1});
   const auto before = parameters_of(model.network());
   const auto samples = random_tensor<2>({2, 4}, 1);
   const tensor<std::int32_t, 1> labels({2}, std::vector<std::int32_t>{0, 3});
@@ -222,28 +223,28 @@ TEST(classifier, changes_nothing_if_the_batch_is_wrong) {
   EXPECT_EQ(message_of<weft::shape_error>([&] {
               model.step(context, random_tensor<2>({2, 5}, 1), labels);
             }),
-            "mlp::forward: samples have shape [2, 5] but the network 4-5-3 takes [batch, 4]");
+            "neural_net::forward: samples have shape [2, 5] but the network 4-5-3 takes [batch, 4]");
   EXPECT_THROW(model.step(context, samples, tensor<std::int32_t, 1>({3})), weft::shape_error);
   EXPECT_EQ(parameters_of(model.network()), before);
   EXPECT_EQ(model.optimizer().steps(), 0);
 }
 
 TEST(classifier, refuses_options_that_cannot_work) {
-  EXPECT_EQ(message_of<weft::invalid_argument>([] { classifier({.sizes = {4}}); }),
-            "mlp: sizes are 4: inputs and classes are needed, and every size must be positive");
-  EXPECT_THROW(classifier({.sizes = {4, 0, 2}}), weft::invalid_argument);
-  EXPECT_THROW(classifier({.sizes = {}}), weft::invalid_argument);
+  EXPECT_EQ(message_of<weft::invalid_argument>([] { classifier({.network = {.sizes = {4}}}); }),
+            "neural_net 4: inputs and classes are needed, and every size must be positive");
+  EXPECT_THROW(classifier({.network = {.sizes = {4, 0, 2}}}), weft::invalid_argument);
+  EXPECT_THROW(classifier({.network = {.sizes = {}}}), weft::invalid_argument);
   EXPECT_EQ(message_of<weft::invalid_argument>([] {
-              classifier({.sizes = {4, 2}, .optimizer = {.learning_rate = -1.0}});
+              classifier({.network = {.sizes = {4, 2}}, .optimizer = {.learning_rate = -1.0}});
             }),
             "adam: learning_rate is -1.000000: it must be finite and at least 0");
 }
 
 TEST(adam, follows_its_learning_rate) {
   const cpu_context context;
-  mlp network({3, 2}, 1);
-  mlp gradient({3, 2});
-  for (float& slope : gradient.layers()[0].weight.elements()) slope = 1.0F;
+  neural_net network({.sizes = {3, 2}}, 1);
+  neural_net gradient({.sizes = {3, 2}});
+  for (float& slope : gradient.linears()[0].weight.elements()) slope = 1.0F;
   adam optimizer(network, {.learning_rate = 0.5, .epsilon = 0.0});
   const auto before = parameters_of(network);
   optimizer.step(context, network, gradient);
@@ -254,7 +255,7 @@ TEST(adam, follows_its_learning_rate) {
   EXPECT_EQ(parameters_of(network)[0], between[0]);
   EXPECT_EQ(optimizer.steps(), 2);
   EXPECT_THROW(optimizer.set_learning_rate(std::nan("")), weft::invalid_argument);
-  EXPECT_THROW(optimizer.step(context, network, mlp({3, 3})), weft::invalid_argument);
+  EXPECT_THROW(optimizer.step(context, network, neural_net({.sizes = {3, 3}})), weft::invalid_argument);
 }
 
 }  // namespace

@@ -10,13 +10,13 @@
 
 namespace {
 
-using weft::mlp;
+using weft::neural_net;
 using weft::tensor;
 
 // A network whose logits are its inputs.
-mlp identity(std::int64_t classes) {
-  mlp network({classes, classes});
-  for (std::int64_t i = 0; i < classes; ++i) network.layers()[0].weight(i, i) = 1.0F;
+neural_net identity(std::int64_t classes) {
+  neural_net network({.sizes = {classes, classes}});
+  for (std::int64_t i = 0; i < classes; ++i) network.linears()[0].weight(i, i) = 1.0F;
   return network;
 }
 
@@ -37,12 +37,12 @@ TEST(evaluate, counts_what_was_taken_for_what) {
 
 TEST(evaluate, takes_many_samples_in_parts) {
   const std::int64_t count = 1300;
-  const mlp network({20, 16, 10}, 1);
+  const neural_net network({.sizes = {20, 16, 10}}, 1);
   const auto samples = random_tensor<2>({count, 20}, 1);
   const auto labels = random_labels(count, 10, 2);
   on_every_context([&](const weft::cpu_context& context) {
     const weft::evaluation result = weft::evaluate(context, network, samples, labels);
-    mlp::workspace space;
+    neural_net::workspace space;
     const auto logits = network.forward(context, samples, space);
     std::int64_t correct = 0;
     for (std::int64_t row = 0; row < count; ++row) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <weft/async/task.hpp>
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/executor.hpp>
 #include <weft/compute/tensor.hpp>
-#include <weft/train/mlp.hpp>
+#include <weft/train/neural_net.hpp>
 
 #include <cstdint>  // for std::int64_t, std::int32_t
 
@@ -16,7 +18,7 @@ namespace weft {
 /// Throws shape_error, naming both shapes, unless they fit.
 ///
 /// Thread safety: safe; the network is only read.
-tensor<std::int32_t, 1> predict(const cpu_context& context, const mlp& network,
+tensor<std::int32_t, 1> predict(const cpu_context& context, const neural_net& network,
                                 tensor_view<const float, 2> samples);
 
 /// How a classifier does on labelled samples.
@@ -43,7 +45,18 @@ struct evaluation {
 /// range.
 ///
 /// Thread safety: safe; the network is only read.
-evaluation evaluate(const cpu_context& context, const mlp& network, tensor_view<const float, 2> samples,
-                    tensor_view<const std::int32_t, 1> labels);
+evaluation evaluate(const cpu_context& context, const neural_net& network,
+                    tensor_view<const float, 2> samples, tensor_view<const std::int32_t, 1> labels);
+
+/// The same where an executor computes, with a network there.
+///
+/// @param executor where the network is; @param network the classifier; @param samples [count, inputs] and
+/// @param labels [count], each in [0, classes), in the host's memory; all of it alive until then
+///
+/// Throws as evaluate().
+///
+/// Cancellation: as executor_base.
+task<evaluation> evaluate(executor_base& executor, const neural_net& network,
+                          tensor_view<const float, 2> samples, tensor_view<const std::int32_t, 1> labels);
 
 }  // namespace weft

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <weft/compute/memory.hpp>
 #include <weft/compute/tensor.hpp>
 
 #include <cstdint>  // for std::int64_t, std::uint64_t
+#include <memory>   // for std::shared_ptr
 
 namespace weft {
 
@@ -13,9 +15,11 @@ struct linear {
   /// No parameters.
   linear() = default;
 
-  /// All zeros; throws shape_error if a size is negative.
+  /// All zeros; in a memory other than the host's heap, not initialised. Throws shape_error if a size is
+  /// negative.
   /// @param inputs how many numbers go in; @param outputs how many come out
-  linear(std::int64_t inputs, std::int64_t outputs);
+  /// @param source where the parameters are to lie; null: on the host's heap
+  linear(std::int64_t inputs, std::int64_t outputs, const std::shared_ptr<memory>& source = nullptr);
 
   /// [inputs, outputs]; PyTorch's nn.Linear keeps the transpose of it.
   tensor<float, 2> weight;

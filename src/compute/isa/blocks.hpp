@@ -112,12 +112,30 @@ inline void pack(const float* from, size stride, size depth, size width, size pa
 
 // The same from a matrix whose rows are the panel's columns.
 inline void pack_transposed(const float* from, size stride, size depth, size width, size padded, float* to) {
-  for (size column = 0; column < width; ++column) {
+  size column = 0;
+  for (; column + 4 <= width; column += 4) {
     const float* source = from + column * stride;
-    for (size k = 0; k < depth; ++k) to[k * padded + column] = source[k];
+    size k = 0;
+    for (; k + 4 <= depth; k += 4) {
+      __m128 row0 = _mm_loadu_ps(source + k);
+      __m128 row1 = _mm_loadu_ps(source + stride + k);
+      __m128 row2 = _mm_loadu_ps(source + 2 * stride + k);
+      __m128 row3 = _mm_loadu_ps(source + 3 * stride + k);
+      _MM_TRANSPOSE4_PS(row0, row1, row2, row3);
+      _mm_storeu_ps(to + k * padded + column, row0);
+      _mm_storeu_ps(to + (k + 1) * padded + column, row1);
+      _mm_storeu_ps(to + (k + 2) * padded + column, row2);
+      _mm_storeu_ps(to + (k + 3) * padded + column, row3);
+    }
+    for (; k < depth; ++k) {
+      for (size next = 0; next < 4; ++next) to[k * padded + column + next] = source[next * stride + k];
+    }
+  }
+  for (; column < width; ++column) {
+    for (size k = 0; k < depth; ++k) to[k * padded + column] = from[column * stride + k];
   }
   for (size k = 0; k < depth; ++k) {
-    for (size column = width; column < padded; ++column) to[k * padded + column] = 0.0F;
+    for (size empty = width; empty < padded; ++empty) to[k * padded + empty] = 0.0F;
   }
 }
 

@@ -86,6 +86,15 @@ void normalize(const normalize_arguments& arguments, std::int64_t row_begin, std
   }
 }
 
+// Sets to 0 what is not active, above 0.
+void mask(const float* active, float* values, std::int64_t count) {
+  size index = 0;
+  for (; index + lanes <= count; index += lanes) {
+    store(values + index, load(active + index) > 0.0F ? load(values + index) : vec{});
+  }
+  for (; index < count; ++index) values[index] = active[index] > 0.0F ? values[index] : 0.0F;
+}
+
 void adam(const adam_arguments& arguments, std::int64_t begin, std::int64_t end) {
   const flush_denormals flush;
   for (size index = begin; index < end; index += lanes) {

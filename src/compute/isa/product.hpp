@@ -4,6 +4,7 @@
 
 namespace weft::detail::WEFT_ISA {
 
+void large_product(const product_arguments& arguments, const tile& area, float* scratch);
 void product(const product_arguments& arguments, const tile& area, float* scratch);
 
 }  // namespace weft::detail::WEFT_ISA

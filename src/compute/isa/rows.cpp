@@ -166,21 +166,84 @@ void normalize_image(const normalize_image_arguments& arguments, std::int64_t im
   }
 }
 
+namespace {
+
+// The larger one and where it is; not a number is larger than every number.
+inline __attribute__((always_inline)) void take_larger(vec value, ivec at, vec& best, ivec& best_at) {
+  const ivec larger = ~(value <= best) & (best <= __builtin_inff());
+  best = larger ? value : best;
+  best_at = larger ? at : best_at;
+}
+
+// `count` pairs of neighbours: the first ones, and the second ones.
+struct pairs {
+  __attribute__((always_inline)) pairs(const float* from, size count) {
+    const size left = 2 * count;
+    const vec low = left >= lanes ? load(from) : load_some(from, left);
+    const vec high = left >= 2 * lanes ? load(from + lanes)
+                     : left > lanes    ? load_some(from + lanes, left - lanes)
+                                       : vec{};
+    ivec even;
+    for (int lane = 0; lane < lanes; ++lane) even[lane] = 2 * lane;
+    first = __builtin_shuffle(low, high, even);
+    second = __builtin_shuffle(low, high, even + 1);
+  }
+  vec first, second;
+};
+
+// Windows of 2 x 2, one beside the other.
+void max_pool_by_two(const window& moving, const float* plane, float* output, std::int32_t* where) {
+  ivec twice;
+  for (int lane = 0; lane < lanes; ++lane) twice[lane] = 2 * lane;
+  const auto width = static_cast<std::int32_t>(moving.width);
+  for (size y = 0; y < moving.out_height; ++y) {
+    for (size x = 0; x < moving.out_width; x += lanes) {
+      const size begin = 2 * y * moving.width + 2 * x;
+      const size left = moving.out_width - x;
+      const size count = left < lanes ? left : lanes;
+      const pairs above(plane + begin, count);
+      const pairs below(plane + begin + moving.width, count);
+      const ivec at = twice + static_cast<std::int32_t>(begin);
+      vec best = above.first;
+      ivec best_at = at;
+      take_larger(above.second, at + 1, best, best_at);
+      take_larger(below.first, at + width, best, best_at);
+      take_larger(below.second, at + width + 1, best, best_at);
+      float* const values = output + y * moving.out_width + x;
+      float* const places = reinterpret_cast<float*>(where + y * moving.out_width + x);
+      if (count == lanes) {
+        store(values, best);
+        store(places, reinterpret_cast<vec>(best_at));
+      } else {
+        store_some(values, best, count);
+        store_some(places, reinterpret_cast<vec>(best_at), count);
+      }
+    }
+  }
+}
+
+}  // namespace
+
 void max_pool(const window& moving, const float* plane, float* output, std::int32_t* where) {
+  if (moving.kernel_height == 2 && moving.kernel_width == 2 && moving.stride == 2 && moving.padding == 0) {
+    return max_pool_by_two(moving, plane, output, where);
+  }
   for (size y = 0; y < moving.out_height; ++y) {
     for (size x = 0; x < moving.out_width; ++x) {
       const size top = y * moving.stride - moving.padding;
       const size left = x * moving.stride - moving.padding;
-      float best = 0.0F;
-      size best_at = -1;
-      for (size row = top < 0 ? 0 : top; row < top + moving.kernel_height && row < moving.height; ++row) {
-        for (size column = left < 0 ? 0 : left; column < left + moving.kernel_width && column < moving.width;
+      const size row_begin = top < 0 ? 0 : top;
+      const size column_begin = left < 0 ? 0 : left;
+      std::int64_t best_at = row_begin * moving.width + column_begin;
+      float best = plane[best_at];
+      for (size row = row_begin; row < top + moving.kernel_height && row < moving.height; ++row) {
+        for (size column = column_begin; column < left + moving.kernel_width && column < moving.width;
              ++column) {
-          const float value = plane[row * moving.width + column];
-          if (best_at < 0 || value > best || (not_a_number(value) && !not_a_number(best))) {
-            best = value;
-            best_at = row * moving.width + column;
-          }
+          const std::int64_t at = row * moving.width + column;
+          const float value = plane[at];
+          const bool larger = !(value <= best) && !not_a_number(best);
+          best = larger ? value : best;
+          best_at = larger ? at : best_at;
         }
       }
       output[y * moving.out_width + x] = best;

@@ -1,4 +1,5 @@
 #include <compute/isa/arithmetic.hpp>
+#include <compute/isa/convolution.hpp>
 #include <compute/isa/elementwise.hpp>
 #include <compute/isa/linear.hpp>
 #include <compute/isa/product.hpp>
@@ -12,8 +13,12 @@ const kernel_table kernels{.linear_forward = linear_forward,
                            .input_gradient = input_gradient,
                            .cross_entropy = cross_entropy,
                            .normalize = normalize,
+                           .mask = mask,
                            .adam = adam,
                            .product = product,
+                           .large_product = large_product,
+                           .convolve = convolve,
+                           .correlate = correlate,
                            .binary = binary,
                            .unary = unary,
                            .reduce_row = reduce_row,

@@ -1,4 +1,4 @@
-#include <weft/train/mlp.hpp>
+#include <weft/train/neural_net.hpp>
 
 #include <weft/compute/safetensors.hpp>
 
@@ -17,14 +17,14 @@
 namespace {
 
 using weft::linear;
-using weft::mlp;
+using weft::neural_net;
 using weft::tensor;
 
 class temporary_file {
  public:
   temporary_file()
       : path_((std::filesystem::temp_directory_path() /
-               ("weft_mlp_" + std::to_string(::getpid()) + "_" +
+               ("weft_neural_net_" + std::to_string(::getpid()) + "_" +
                 testing::UnitTest::GetInstance()->current_test_info()->name()))
                   .string()) {}
   ~temporary_file() { std::filesystem::remove(path_); }
@@ -64,20 +64,20 @@ TEST(linear, starts_as_seed_and_stream_say) {
   EXPECT_FALSE(same(other_stream));
 }
 
-TEST(mlp, counts_its_parameters) {
-  const mlp network({784, 256, 128, 10}, 1);
+TEST(neural_net, counts_its_parameters) {
+  const neural_net network({.sizes = {784, 256, 128, 10}}, 1);
   EXPECT_EQ(network.parameter_count(), 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10);
   EXPECT_EQ(network.inputs(), 784);
   EXPECT_EQ(network.classes(), 10);
-  EXPECT_EQ(network.layers().size(), 3U);
+  EXPECT_EQ(network.linears().size(), 3U);
 }
 
-TEST(mlp, forgets_an_earlier_batch) {
+TEST(neural_net, forgets_an_earlier_batch) {
   const weft::cpu_context context;
-  const mlp network({6, 8, 3}, 1);
-  const mlp other({6, 4, 4, 2}, 2);
-  mlp::workspace fresh;
-  mlp::workspace used;
+  const neural_net network({.sizes = {6, 8, 3}}, 1);
+  const neural_net other({.sizes = {6, 4, 4, 2}}, 2);
+  neural_net::workspace fresh;
+  neural_net::workspace used;
   network.forward(context, random_tensor<2>({50, 6}, 9), used);
   other.forward(context, random_tensor<2>({70, 6}, 9), used);
   for (const std::int64_t batch : {1, 20, 0, 60}) {
@@ -89,26 +89,26 @@ TEST(mlp, forgets_an_earlier_batch) {
   }
 }
 
-TEST(mlp, checks_the_gradients_sizes) {
-  const mlp network({6, 8, 3}, 1);
-  mlp gradient({6, 7, 3});
-  mlp::workspace space;
+TEST(neural_net, checks_the_gradients_sizes) {
+  const neural_net network({.sizes = {6, 8, 3}}, 1);
+  neural_net gradient({.sizes = {6, 7, 3}});
+  neural_net::workspace space;
   EXPECT_EQ(message_of<weft::invalid_argument>([&] {
               network.gradients(weft::cpu_context{}, random_tensor<2>({2, 6}, 1), random_labels(2, 3, 1),
                                 space, gradient);
             }),
-            "mlp::gradients: the gradient is for a network 6-7-3 but the network is 6-8-3");
+            "neural_net::gradients: the gradient is for a network 6-7-3 but the network is 6-8-3");
 }
 
-TEST(mlp, is_what_it_was_after_saving_and_loading) {
+TEST(neural_net, is_what_it_was_after_saving_and_loading) {
   const temporary_file file;
-  const mlp network({7, 5, 4, 3}, 11);
+  const neural_net network({.sizes = {7, 5, 4, 3}}, 11);
   weft::save(network, file.path());
-  const mlp loaded = weft::load_mlp(file.path());
-  EXPECT_EQ(loaded.sizes(), network.sizes());
+  const neural_net loaded = weft::load_neural_net(file.path());
+  EXPECT_EQ(loaded.options(), network.options());
   for (std::size_t index = 0; index < 3; ++index) {
-    const linear& saved = network.layers()[index];
-    const linear& back = loaded.layers()[index];
+    const linear& saved = network.linears()[index];
+    const linear& back = loaded.linears()[index];
     EXPECT_TRUE(std::equal(saved.weight.elements().begin(), saved.weight.elements().end(),
                            back.weight.elements().begin()));
     EXPECT_TRUE(
@@ -119,19 +119,19 @@ TEST(mlp, is_what_it_was_after_saving_and_loading) {
   EXPECT_EQ(raw.metadata().at("sizes"), "7-5-4-3");
 }
 
-TEST(mlp, names_the_tensor_that_a_file_lacks_or_that_does_not_fit) {
+TEST(neural_net, names_the_tensor_that_a_file_lacks_or_that_does_not_fit) {
   const temporary_file file;
   const tensor<float, 2> wide({3, 4});
   const tensor<float, 1> bias({4});
   const tensor<float, 1> short_bias({3});
   const auto attempt = [&](const std::vector<weft::safetensors_entry>& entries) {
     weft::write_safetensors(file.path(), entries);
-    return message_of<weft::format_error>([&] { weft::load_mlp(file.path()); });
+    return message_of<weft::format_error>([&] { weft::load_neural_net(file.path()); });
   };
   EXPECT_NE(attempt({}).find("no tensor 'layers.0.weight'"), std::string::npos);
   EXPECT_NE(attempt({{"layers.0.weight", wide.view()}}).find("no tensor 'layers.0.bias'"), std::string::npos);
   EXPECT_NE(attempt({{"layers.0.weight", wide.view()}, {"layers.0.bias", short_bias.view()}})
-                .find("tensor 'layers.0.bias' has shape [3] but 'layers.0.weight' has shape [3, 4]"),
+                .find("tensor 'layers.0.bias' has shape [3] but 'layers.0.weight' has 4 outputs"),
             std::string::npos);
   EXPECT_NE(attempt({{"layers.0.weight", wide.view()},
                      {"layers.0.bias", bias.view()},

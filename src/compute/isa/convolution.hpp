@@ -1,0 +1,10 @@
+#pragma once
+
+#include <compute/kernel_table.hpp>
+
+namespace weft::detail::WEFT_ISA {
+
+void convolve(const convolution_arguments& arguments, float* scratch);
+void correlate(const correlation_arguments& arguments, float* sums, bool first, bool last);
+
+}  // namespace weft::detail::WEFT_ISA
