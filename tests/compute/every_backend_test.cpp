@@ -118,12 +118,13 @@ TEST(every_backend, reduces_any_axis) {
     shape<3> extents;
     int axis;
   };
-  // Rows and columns, of one part and of several.
+  // Rows and columns, of one part, of some, and of more than a warp has threads.
   for (const auto& [extents, axis] : {reduced{{1, 1, 1}, 0},
                                       {{3, 5, 7}, 0},
                                       {{3, 5, 7}, 1},
                                       {{3, 5, 7}, 2},
                                       {{2, 300, 33}, 1},
+                                      {{1, 5000, 3}, 1},
                                       {{1, 2, 17000}, 2}}) {
     const auto values = random_tensor<3>(extents, 1);
     shape<2> left{};
@@ -152,8 +153,8 @@ TEST(every_backend, reduces_any_axis) {
       return here.get(sum);
     });
   }
-  tensor<std::int32_t, 1> numbers({20000});
-  for (std::int64_t i = 0; i < numbers.size(); ++i) numbers(i) = static_cast<std::int32_t>(i % 1000);
+  tensor<std::int32_t, 1> numbers({300'001});
+  for (std::int64_t i = 0; i < numbers.size(); ++i) numbers(i) = static_cast<std::int32_t>(i);
   expect_the_same_everywhere(0.0, [&](const backend& here) {
     const auto input = here.put(numbers);
     auto output = here.put(tensor<std::int32_t, 1>({1}));
