@@ -478,15 +478,16 @@ void conv2d::operator()(const cuda_context& context, tensor_view<const float, 4>
   }
 }
 
-void conv2d_backward::operator()(const cuda_context& context, tensor_view<const float, 4> input,
-                                 tensor_view<const float, 4> weight,
-                                 tensor_view<const float, 4> output_gradient,
-                                 tensor_view<float, 4> input_gradient, tensor_view<float, 4> weight_gradient,
-                                 tensor_view<float, 1> bias_gradient) const {
+namespace {
+
+// A null input_gradient is not wanted.
+void run_backward(const cuda_context& context, const conv2d_options& options,
+                  tensor_view<const float, 4> input, tensor_view<const float, 4> weight,
+                  tensor_view<const float, 4> output_gradient, float* input_gradient,
+                  tensor_view<float, 4> weight_gradient, tensor_view<float, 1> bias_gradient) {
   const shape<4> expected = convolved_shape(options, input.extents(), weight.extents());
   require_same_shape("conv2d_backward", "output_gradient", output_gradient.extents(), "the convolution",
                      expected);
-  require_same_shape("conv2d_backward", "input_gradient", input_gradient.extents(), "input", input.extents());
   require_same_shape("conv2d_backward", "weight_gradient", weight_gradient.extents(), "weight",
                      weight.extents());
   require_same_shape("conv2d_backward", "bias_gradient", bias_gradient.extents(), "the weight's outputs",
@@ -501,8 +502,11 @@ void conv2d_backward::operator()(const cuda_context& context, tensor_view<const 
   }
   if (output_gradient.empty() || weight.empty()) {
     // Nothing reaches the input or the weight.
-    for (const tensor_view<float, 4>& none : {input_gradient, weight_gradient}) {
-      if (!none.empty()) kernels.add_arrays(context.stream(), nullptr, 0, none.data(), false, none.size());
+    if (input_gradient != nullptr && !input.empty()) {
+      kernels.add_arrays(context.stream(), nullptr, 0, input_gradient, false, input.size());
+    }
+    if (!weight.empty()) {
+      kernels.add_arrays(context.stream(), nullptr, 0, weight_gradient.data(), false, weight.size());
     }
     return;
   }
@@ -512,28 +516,30 @@ void conv2d_backward::operator()(const cuda_context& context, tensor_view<const 
   for (std::int64_t first = 0; first < batch; first += patches.together) {
     const std::int64_t images = std::min(patches.together, batch - first);
     const float* const gradient = output_gradient.data() + first * outputs * columns;
-    // The input's gradient: transpose(weight) * output_gradient gives the patches', image by image.
-    kernels.product(context,
-                    {.type = detail::product_type::float32,
-                     .left = weight.data(),
-                     .left_row = 1,
-                     .left_depth = rows,
-                     .left_step = 0,
-                     .right = gradient,
-                     .right_stride = columns,
-                     .right_step = outputs * columns,
-                     .right_transposed = false,
-                     .bias = nullptr,
-                     .output = patches.data,
-                     .rows = rows,
-                     .columns = columns,
-                     .depth = outputs,
-                     .batch = images,
-                     .after = activation::none,
-                     .accumulate = false},
-                    patches.workspace);
-    kernels.scatter_patches(context.stream(), patches.shape, patches.data,
-                            input_gradient.data() + first * image, images);
+    if (input_gradient != nullptr) {
+      // The input's gradient: transpose(weight) * output_gradient gives the patches', image by image.
+      kernels.product(context,
+                      {.type = detail::product_type::float32,
+                       .left = weight.data(),
+                       .left_row = 1,
+                       .left_depth = rows,
+                       .left_step = 0,
+                       .right = gradient,
+                       .right_stride = columns,
+                       .right_step = outputs * columns,
+                       .right_transposed = false,
+                       .bias = nullptr,
+                       .output = patches.data,
+                       .rows = rows,
+                       .columns = columns,
+                       .depth = outputs,
+                       .batch = images,
+                       .after = activation::none,
+                       .accumulate = false},
+                      patches.workspace);
+      kernels.scatter_patches(context.stream(), patches.shape, patches.data, input_gradient + first * image,
+                              images);
+    }
     // The weight's: output_gradient * transpose(patches), image by image, and then added up in order.
     kernels.gather_patches(context.stream(), patches.shape, input.data() + first * image, patches.data,
                            images);
@@ -559,6 +565,26 @@ void conv2d_backward::operator()(const cuda_context& context, tensor_view<const 
     kernels.add_arrays(context.stream(), patches.more, images, weight_gradient.data(), first > 0,
                        weight.size());
   }
+}
+
+}  // namespace
+
+void conv2d_backward::operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                                 tensor_view<const float, 4> weight,
+                                 tensor_view<const float, 4> output_gradient,
+                                 tensor_view<float, 4> input_gradient, tensor_view<float, 4> weight_gradient,
+                                 tensor_view<float, 1> bias_gradient) const {
+  require_same_shape("conv2d_backward", "input_gradient", input_gradient.extents(), "input", input.extents());
+  run_backward(context, options, input, weight, output_gradient, input_gradient.data(), weight_gradient,
+               bias_gradient);
+}
+
+void conv2d_backward::operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                                 tensor_view<const float, 4> weight,
+                                 tensor_view<const float, 4> output_gradient,
+                                 tensor_view<float, 4> weight_gradient,
+                                 tensor_view<float, 1> bias_gradient) const {
+  run_backward(context, options, input, weight, output_gradient, nullptr, weight_gradient, bias_gradient);
 }
 
 }  // namespace weft

@@ -1,3 +1,4 @@
+#include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/relu_backward.hpp>
 
@@ -15,6 +16,14 @@ void relu_backward::operator()(const cpu_context& context, tensor_view<const flo
   detail::run_parts(context, output.size(), elements_per_part, [&](std::int64_t begin, std::int64_t end) {
     kernel(output.data() + begin, gradient.data() + begin, end - begin);
   });
+}
+
+void relu_backward::operator()(const cuda_context& context, tensor_view<const float, 1> output,
+                               tensor_view<float, 1> gradient) const {
+  require_same_shape("relu_backward", "gradient", gradient.extents(), "output", output.extents());
+  if (!output.empty()) {
+    context.kernels().mask(context.stream(), output.data(), gradient.data(), output.size());
+  }
 }
 
 }  // namespace weft

@@ -13,6 +13,7 @@
 #include <weft/compute/kernels/pool2d.hpp>
 #include <weft/compute/kernels/random.hpp>
 #include <weft/compute/kernels/reduce.hpp>
+#include <weft/compute/kernels/relu_backward.hpp>
 #include <weft/compute/kernels/sgd.hpp>
 #include <weft/compute/kernels/softmax.hpp>
 #include <weft/compute/kernels/softmax_cross_entropy.hpp>
@@ -361,6 +362,7 @@ TEST(every_backend, runs_linear_layers) {
       const auto b = here.put(bias);
       const auto g = here.put(gradient);
       auto y = here.put(gradient);
+      auto z = here.put(gradient);
       auto w_gradient = here.put(weight);
       auto b_gradient = here.put(bias);
       auto x_gradient = here.put(input);
@@ -370,8 +372,10 @@ TEST(every_backend, runs_linear_layers) {
         weft::linear_backward_parameters{}(context, x, g, w_gradient, b_gradient);
         weft::linear_backward_input{}(context, g, w, x_gradient);
         weft::linear_backward_input{}(context, g, w, x, masked);
+        weft::relu_backward{}(context, tensor_view<const float, 1>(y.view().template reshape<1>({y.size()})),
+                              z.view().template reshape<1>({z.size()}));
       });
-      return all_of(here, y, w_gradient, b_gradient, x_gradient, masked);
+      return all_of(here, z, y, w_gradient, b_gradient, x_gradient, masked);
     });
   }
 }
@@ -423,11 +427,13 @@ TEST(every_backend, convolves) {
       auto x_gradient = here.put(input);
       auto w_gradient = here.put(weight);
       auto b_gradient = here.put(bias);
+      auto w_gradient_alone = here.put(weight);
       here.run([&](const auto& context) {
         weft::conv2d{options}(context, x, w, b, output);
         weft::conv2d_backward{options}(context, x, w, g, x_gradient, w_gradient, b_gradient);
+        weft::conv2d_backward{options}(context, x, w, g, w_gradient_alone, b_gradient);
       });
-      return all_of(here, output, x_gradient, w_gradient, b_gradient);
+      return all_of(here, output, x_gradient, w_gradient, b_gradient, w_gradient_alone);
     });
   }
 }

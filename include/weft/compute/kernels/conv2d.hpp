@@ -70,6 +70,10 @@ struct conv2d_backward {
   void operator()(const cpu_context& context, tensor_view<const float, 4> input,
                   tensor_view<const float, 4> weight, tensor_view<const float, 4> output_gradient,
                   tensor_view<float, 4> weight_gradient, tensor_view<float, 1> bias_gradient) const;
+  /// The same without the input's gradient on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 4> input,
+                  tensor_view<const float, 4> weight, tensor_view<const float, 4> output_gradient,
+                  tensor_view<float, 4> weight_gradient, tensor_view<float, 1> bias_gradient) const;
 };
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/compute/cpu_context.hpp>
+#include <weft/compute/cuda_context.hpp>
 #include <weft/compute/tensor.hpp>
 
 namespace weft {
@@ -15,6 +16,9 @@ struct relu_backward {
   ///
   /// Throws shape_error, naming both shapes, unless they are equal.
   void operator()(const cpu_context& context, tensor_view<const float, 1> output,
+                  tensor_view<float, 1> gradient) const;
+  /// The same on a GPU.
+  void operator()(const cuda_context& context, tensor_view<const float, 1> output,
                   tensor_view<float, 1> gradient) const;
 };
 
