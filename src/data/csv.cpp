@@ -22,7 +22,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{256} * 1024;
+constexpr std::size_t block_bytes = std::size_t{512} * 1024;
 constexpr std::int64_t most_inferred = 1000;
 
 template <class T>
@@ -399,36 +399,40 @@ class csv_reader::state {
   }
 
   void field(std::string_view text) {
-    if (columns_.empty()) {
+    if (at_ < targets_.size()) [[likely]] {
+      column_builder* const target = targets_[at_];
+      if (target != nullptr && !target->add(text)) refuse_value(*target, text);
+    } else if (columns_.empty()) {
       first_row_.emplace_back(text);
       return;
-    }
-    if (at_ < targets_.size()) {
-      const std::size_t target = targets_[at_];
-      if (target != unwanted && !columns_[target].add(text)) {
-        refuse("column '" + columns_[target].name() + "': '" + std::string(text.substr(0, 60)) + "' is not " +
-               columns_[target].expected());
-      }
     }
     ++at_;
   }
 
   void row() {
-    if (columns_.empty()) {
-      open_columns();
-    } else {
-      if (at_ != targets_.size()) {
-        refuse("the row has " + std::to_string(at_) + (at_ == 1 ? " value" : " values") + ", but there are " +
-               std::to_string(targets_.size()) + " columns");
-      }
+    if (at_ == targets_.size() && at_ > 0) [[likely]] {
       ++rows_;
       at_ = 0;
+    } else if (columns_.empty()) {
+      open_columns();
+    } else {
+      refuse_row();
     }
     ++all_rows_;
   }
 
  private:
-  static constexpr std::size_t unwanted = std::numeric_limits<std::size_t>::max();
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_value(const column_builder& column,
+                                                           std::string_view text) const {
+    refuse("column '" + column.name() + "': '" + std::string(text.substr(0, 60)) + "' is not " +
+           column.expected());
+  }
+
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_row() const {
+    std::string reason = "the row has " + std::to_string(at_);
+    reason += at_ == 1 ? " value" : " values";
+    refuse(reason + ", but there are " + std::to_string(targets_.size()) + " columns");
+  }
 
   [[noreturn]] void refuse(const std::string& reason) const {
     const row_place place = find_row(path_, options_, all_rows_);
@@ -516,15 +520,15 @@ class csv_reader::state {
     for (auto each = names.begin(); each != names.end(); ++each) {
       if (std::find(names.begin(), each, *each) != each) refuse("the column '" + *each + "' comes twice");
     }
-    targets_.assign(names.size(), unwanted);
     for (const auto& [name, type] : options_.types) place_of(name, names);
     const std::vector<std::string>& wanted = options_.columns.empty() ? names : options_.columns;
+    columns_.reserve(wanted.size());
+    targets_.assign(names.size(), nullptr);
     for (const std::string& name : wanted) {
-      const std::size_t place = place_of(name, names);
-      if (targets_[place] != unwanted) throw invalid_argument("csv_options.columns has '" + name + "' twice");
-      targets_[place] = columns_.size();
+      column_builder*& target = targets_[place_of(name, names)];
+      if (target != nullptr) throw invalid_argument("csv_options.columns has '" + name + "' twice");
       const auto declared = options_.types.find(name);
-      columns_.emplace_back(
+      target = &columns_.emplace_back(
           name, declared == options_.types.end() ? std::nullopt : std::optional(declared->second), missing_);
     }
     if (!values.empty()) {
@@ -552,10 +556,10 @@ class csv_reader::state {
   bool between_rows_ = true;  // or libcsv is in the middle of one
   std::vector<std::string> first_row_;
   std::vector<column_builder> columns_;
-  std::vector<std::size_t> targets_;  // of each of the file's columns: which of columns_
-  std::size_t at_ = 0;                // of the next value, which of the file's columns
-  std::int64_t rows_ = 0;             // that have not been taken
-  std::int64_t all_rows_ = 0;         // with the names
+  std::vector<column_builder*> targets_;  // of each of the file's columns: one of columns_, or null
+  std::size_t at_ = 0;                    // of the next value, which of the file's columns
+  std::int64_t rows_ = 0;                 // that have not been taken
+  std::int64_t all_rows_ = 0;             // with the names
   bool ended_ = false;
 };
 

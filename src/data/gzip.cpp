@@ -118,9 +118,25 @@ class gzip_reader::state {
            block_[next_ + 1] == gzip_magic_second;
   }
 
+  // The block has been used up and what is wanted is larger than it: straight to where it goes.
+  std::size_t read_past_block(std::span<std::uint8_t> out) {
+    const std::size_t part = file_.read(path_, out);
+    block_start_ += static_cast<std::int64_t>(filled_ + part);
+    next_ = filled_ = 0;
+    at_end_ = part == 0;
+    return part;
+  }
+
   std::size_t read_plain(std::span<std::uint8_t> out) {
     std::size_t count = 0;
-    while (count < out.size() && has_input()) {
+    while (count < out.size()) {
+      if (next_ == filled_ && !at_end_ && out.size() - count >= block_.size()) {
+        const std::size_t part = read_past_block(out.subspan(count));
+        count += part;
+        if (part == 0) break;
+        continue;
+      }
+      if (!has_input()) break;
       const std::size_t part = std::min(out.size() - count, filled_ - next_);
       std::memcpy(out.data() + count, block_.data() + next_, part);
       next_ += part;
