@@ -10,9 +10,11 @@
 #include <weft/data/image_options.hpp>
 #include <weft/data/image_set.hpp>
 #include <weft/data/image_shards.hpp>
+#include <weft/data/image_target.hpp>
 #include <weft/data/jpeg.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/loader_options.hpp>
+#include <weft/data/png.hpp>
 #include <weft/data/records.hpp>
 #include <weft/data/sampler.hpp>
 #include <weft/data/tar.hpp>

@@ -16,10 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_jpeg(const fs::path& file) {
+bool is_image(const fs::path& file) {
   std::string ending = file.extension().string();
   for (char& letter : ending) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return ending == ".jpg" || ending == ".jpeg";
+  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
 
 }  // namespace
@@ -35,13 +35,13 @@ image_folder::image_folder(std::string folder, image_options options)
     for (const std::string& name : classes_) {
       const std::size_t first = files_.size();
       for (const fs::directory_entry& entry : fs::recursive_directory_iterator(fs::path(folder_) / name)) {
-        if (entry.is_regular_file() && is_jpeg(entry.path())) {
+        if (entry.is_regular_file() && is_image(entry.path())) {
           files_.push_back(entry.path().lexically_relative(folder_).string());
         }
       }
       if (files_.size() == first) {
         throw invalid_argument("image_folder: " + folder_ + "/" + name +
-                               ": there is no .jpg or .jpeg file in it; remove it or add its images");
+                               ": there is no .jpg, .jpeg or .png file in it; remove it or add its images");
       }
       std::sort(files_.begin() + static_cast<std::ptrdiff_t>(first), files_.end());
       labels_.resize(files_.size(), static_cast<std::int32_t>(&name - classes_.data()));

@@ -1,7 +1,9 @@
 #include <data/image_options.hpp>
 #include <weft/core/error.hpp>
+#include <weft/data/jpeg.hpp>
+#include <weft/data/png.hpp>
 
-#include <algorithm>  // for std::min
+#include <algorithm>  // for std::equal, std::min
 #include <cmath>      // for std::sqrt, std::exp, std::log
 
 namespace weft {
@@ -54,12 +56,14 @@ void decode_image(std::span<const std::uint8_t> content, const std::string& name
   const auto area = [&](std::int64_t rows, std::int64_t cols) {
     return options.random_crop ? random_part(rows, cols, ratio, random) : middle(rows, cols, ratio);
   };
-  const jpeg_target target = {.rows = options.rows,
-                              .cols = options.cols,
-                              .flip = options.random_flip && random.uniform(flip_draw) < 0.5,
-                              .mean = options.mean,
-                              .deviation = options.deviation};
-  decode_jpeg(content, name, target, area, out);
+  const image_target target = {.rows = options.rows,
+                               .cols = options.cols,
+                               .flip = options.random_flip && random.uniform(flip_draw) < 0.5,
+                               .mean = options.mean,
+                               .deviation = options.deviation};
+  constexpr std::array<std::uint8_t, 4> png = {0x89, 'P', 'N', 'G'};
+  const bool is_png = content.size() >= png.size() && std::equal(png.begin(), png.end(), content.begin());
+  (is_png ? decode_png : decode_jpeg)(content, name, target, area, out);
 }
 
 }  // namespace weft

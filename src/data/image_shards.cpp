@@ -45,6 +45,7 @@ std::int64_t image_shards::load(const sample_request& request, batch_type& batch
   const std::string path = name(request.index);
   const std::int32_t label = label_of(sample, path);
   const auto* image = sample.find("jpg");
+  if (image == nullptr) image = sample.find("png");
   if (image == nullptr) image = &sample.at("jpeg");
   const std::int64_t width = options_.rows * options_.cols * 3;
   decode_image(*image, path, options_, request.random,

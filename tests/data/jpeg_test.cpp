@@ -15,7 +15,7 @@ image_area all_of(std::int64_t rows, std::int64_t cols) {
   return {0.0, 0.0, static_cast<double>(rows), static_cast<double>(cols)};
 }
 
-std::vector<float> decode(const test::bytes& content, const jpeg_target& target,
+std::vector<float> decode(const test::bytes& content, const image_target& target,
                           const choose_area& area = all_of) {
   std::vector<float> out(static_cast<std::size_t>(target.rows * target.cols * 3), -100.0F);
   decode_jpeg(content, "a.jpg", target, area, out);

@@ -11,7 +11,7 @@
 
 namespace weft {
 
-/// A loader's source: JPEG files in one folder a class, as torchvision's ImageFolder.
+/// A loader's source: JPEG and PNG files in one folder a class, as torchvision's ImageFolder.
 ///
 /// Classes are the folders, in the order of their names; the samples of a class are the files below its
 /// folder whose names end in .jpg or .jpeg, in the order of their paths. Other files are left alone. An
@@ -55,7 +55,7 @@ class image_folder {
   /// @param request which one, and where to
   /// @param batch prepared for more rows than request.row
   /// @return the file's size in bytes
-  /// @throws io_error if the file cannot be read; format_error if it is no whole JPEG
+  /// @throws io_error if the file cannot be read; format_error if it is no whole image
   std::int64_t load(const sample_request& request, batch_type& batch) const;
 
   /// Drops all rows but these. @param batch what is made smaller @param rows ascending

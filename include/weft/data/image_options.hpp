@@ -1,7 +1,6 @@
 #pragma once
 
 #include <weft/core/philox.hpp>
-#include <weft/data/jpeg.hpp>
 
 #include <array>    // for std::array
 #include <cstdint>  // for std::int64_t, std::uint8_t
@@ -28,13 +27,14 @@ struct image_options {
   std::array<float, 3> deviation = {1.0F, 1.0F, 1.0F};
 };
 
-/// Decodes an image file as the options say: decode_jpeg() with a part and a flip drawn from random.
+/// Decodes an image file as the options say: decode_png() if it begins as a PNG, decode_jpeg()
+/// otherwise, with a part and a flip drawn from random.
 ///
 /// @param content the file's bytes; @param name what errors call it, mostly the path
 /// @param options what becomes of it
 /// @param random what the part and the flip are drawn from
 /// @param out the result, [options.rows, options.cols, 3], red, green, blue; on an exception unspecified
-/// @throws what decode_jpeg() throws
+/// @throws what these throw
 /// Thread safety: safe.
 void decode_image(std::span<const std::uint8_t> content, const std::string& name,
                   const image_options& options, const philox& random, std::span<float> out);

@@ -12,9 +12,9 @@
 
 namespace weft {
 
-/// A loader's source: JPEG files and their labels in tar shards, in WebDataset's convention. Of each sample
-/// the file .jpg or .jpeg is the image and .cls is its label, a number in decimal. An image's row in the
-/// batch is as image_folder makes it.
+/// A loader's source: JPEG and PNG files and their labels in tar shards, in WebDataset's convention. Of each
+/// sample the file .jpg, .jpeg or .png is the image and .cls is its label, a number in decimal. An image's
+/// row in the batch is as image_folder makes it.
 ///
 /// Thread safety: distinct objects safe; shared objects safe for reading.
 class image_shards {
@@ -41,7 +41,7 @@ class image_shards {
   ///
   /// @param request which one, and where to; @param batch prepared for more rows than request.row
   /// @return the size of the sample's files in bytes
-  /// @throws io_error if the shard cannot be read; format_error if the image is no whole JPEG;
+  /// @throws io_error if the shard cannot be read; format_error if the image is no whole image;
   /// invalid_argument if
   ///         the sample has no image or no label that is a number
   std::int64_t load(const sample_request& request, batch_type& batch) const;

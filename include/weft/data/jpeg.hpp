@@ -1,41 +1,12 @@
 #pragma once
 
-#include <array>       // for std::array
-#include <cstdint>     // for std::int64_t, std::uint8_t
-#include <functional>  // for std::function
-#include <span>        // for std::span
-#include <string>      // for std::string
+#include <weft/data/image_target.hpp>
+
+#include <cstdint>  // for std::int64_t, std::uint8_t
+#include <span>     // for std::span
+#include <string>   // for std::string
 
 namespace weft {
-
-/// A rectangle of an image, in pixels from its upper left corner.
-struct image_area {
-  /// The first row.
-  double top = 0.0;
-  /// The first column.
-  double left = 0.0;
-  /// The height, positive.
-  double rows = 0.0;
-  /// The width, positive.
-  double cols = 0.0;
-};
-
-/// What becomes of a decoded JPEG.
-struct jpeg_target {
-  /// The height of the result.
-  std::int64_t rows = 224;
-  /// The width of the result.
-  std::int64_t cols = 224;
-  /// Whether left and right change places.
-  bool flip = false;
-  /// Subtracted from each channel's value / 255; red, green, blue.
-  std::array<float, 3> mean = {0.0F, 0.0F, 0.0F};
-  /// Divides the difference; not 0.
-  std::array<float, 3> deviation = {1.0F, 1.0F, 1.0F};
-};
-
-/// Chooses the part of an image that is wanted, from its height and width; it must lie inside.
-using choose_area = std::function<image_area(std::int64_t rows, std::int64_t cols)>;
 
 /// Decodes a JPEG, cuts an area out, resizes it (bilinear), normalises it and writes it as floats, in one
 /// pass over its rows: the decoded image is never in memory as a whole.
@@ -55,7 +26,7 @@ using choose_area = std::function<image_area(std::int64_t rows, std::int64_t col
 /// @throws format_error naming the byte up to which it was read, if the content is damaged, ends too soon, or
 /// is no JPEG; invalid_argument if the target cannot be, out does not fit it, or the area is not inside
 /// Thread safety: safe.
-void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name, const jpeg_target& target,
+void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name, const image_target& target,
                  const choose_area& area, std::span<float> out);
 
 }  // namespace weft
