@@ -20,7 +20,7 @@ struct batch_plan {
   std::int64_t steps_per_epoch(std::int64_t samples) const { return (samples + batch_size - 1) / batch_size; }
 };
 
-/// Shuffles the training images once an epoch, decodes the batches on the pool's threads, several at a time,
+/// Shuffles the training images once an epoch, loads batches on the pool's threads,
 /// and pushes them in order; closes the queue at the end. The order depends on the plan only.
 ///
 /// @param data must outlive the pool's calls
