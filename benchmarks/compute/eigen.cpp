@@ -17,6 +17,23 @@ void product(benchmark::State& state) {
 
 BENCHMARK(product)->Name("product/eigen")->Apply(product_sizes);
 
+void batched(benchmark::State& state) {
+  Eigen::setNbThreads(1);
+  measure_product(
+      state,
+      [](product_case& numbers) {
+        const auto size = static_cast<Eigen::Index>(numbers.size());
+        for (std::size_t i = 0; i < numbers.count(); ++i) {
+          const std::size_t at = i * numbers.size() * numbers.size();
+          matrix output(numbers.output.data() + at, size, size);
+          output.noalias() =
+              matrix(numbers.left.data() + at, size, size) * matrix(numbers.right.data() + at, size, size);
+        }
+      },
+      batch_count);
+}
+BENCHMARK(batched)->Name("batched/eigen")->Apply(batched_size);
+
 }  // namespace
 
 BENCHMARK_MAIN();

@@ -15,6 +15,23 @@ void product(benchmark::State& state) {
 
 BENCHMARK(product)->Name("product/openblas")->Apply(product_sizes);
 
+void batched(benchmark::State& state) {
+  openblas_set_num_threads(1);
+  measure_product(
+      state,
+      [](product_case& numbers) {
+        const auto size = static_cast<blasint>(numbers.size());
+        for (std::size_t i = 0; i < numbers.count(); ++i) {
+          const std::size_t at = i * numbers.size() * numbers.size();
+          cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1.0F,
+                      numbers.left.data() + at, size, numbers.right.data() + at, size, 0.0F,
+                      numbers.output.data() + at, size);
+        }
+      },
+      batch_count);
+}
+BENCHMARK(batched)->Name("batched/openblas")->Apply(batched_size);
+
 }  // namespace
 
 BENCHMARK_MAIN();

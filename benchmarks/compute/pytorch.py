@@ -1,4 +1,4 @@
-"""PyTorch on one CPU thread: the cases of weft.cpp that it has."""
+"""PyTorch on one CPU thread, or two where the case says so: the cases of weft.cpp that it has."""
 
 import argparse
 import json
@@ -76,12 +76,71 @@ def layer_norm():
     return run, check, float(ROWS * COLUMNS), "items/s"
 
 
+IMAGES = PLANES = 32
+SIDE = 28
+CONV_WORK = 2.0 * IMAGES * PLANES * PLANES * 9 * SIDE * SIDE
+
+
+def conv2d():
+    a, w, b = torch.ones(IMAGES, PLANES, SIDE, SIDE), torch.ones(PLANES, PLANES, 3, 3), torch.zeros(PLANES)
+    result = []
+
+    def run():
+        result[:] = [torch.nn.functional.conv2d(a, w, b, padding=1)]
+
+    def check():
+        assert result[0][3, 2, 1, 1] == 9 * PLANES
+
+    return run, check, CONV_WORK, "items/s"
+
+
+def conv2d_backward():
+    a, w = torch.ones(IMAGES, PLANES, SIDE, SIDE), torch.ones(PLANES, PLANES, 3, 3)
+    result = []
+
+    def run():
+        result[:] = torch.ops.aten.convolution_backward(
+            a, a, w, [PLANES], [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, True, True])
+
+    def check():
+        assert result[0][3, 2, 1, 1] == 9 * PLANES and result[1][3, 2, 1, 1] == IMAGES * SIDE * SIDE
+
+    return run, check, 2 * CONV_WORK, "items/s"
+
+
+def adam():
+    parameter = torch.nn.Parameter(torch.zeros(LARGE))
+    parameter.grad = torch.full((LARGE,), 0.5)
+    optimizer = torch.optim.Adam([parameter], fused=True)
+
+    def check():
+        assert -0.00101 < parameter.data[-1] < -0.00099
+
+    return optimizer.step, check, float(LARGE), "items/s"
+
+
+def batched():
+    a = (torch.arange(64**3) * 7 % 5 - 2.0).reshape(64, 64, 64)
+    b = (torch.arange(64**3) * 3 % 7 - 3.0).reshape(64, 64, 64)
+    out = torch.empty(64, 64, 64)
+
+    def check():
+        assert torch.equal(out[5].double(), a[5].double() @ b[5].double())
+
+    return lambda: torch.bmm(a, b, out=out), check, 2.0 * 64**4, "items/s"
+
+
 CASES = {
     **{f"product/{size}": (lambda size=size: product(size)) for size in (256, 512, 1024, 2048)},
     "add": add,
     "sum": reduce_sum,
     "softmax": softmax,
     "layer_norm": layer_norm,
+    "batched/64": batched,
+    "conv2d": conv2d,
+    "conv2d_backward": conv2d_backward,
+    "adam": adam,
+    **{f"product_two_threads/{size}": (lambda size=size: product(size)) for size in (256, 512, 1024, 2048)},
 }
 
 
@@ -96,7 +155,7 @@ def main():
         return 0
     if arguments.case is None:
         parser.error("--case NAME or --list is needed")
-    torch.set_num_threads(1)
+    torch.set_num_threads(2 if "two_threads" in arguments.case else 1)
     torch.set_grad_enabled(False)
     run, check, work, unit = CASES[arguments.case]()
     run()

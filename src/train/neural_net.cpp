@@ -13,7 +13,6 @@
 
 #include <algorithm>  // for std::max
 #include <charconv>   // for std::from_chars
-#include <concepts>   // for std::invocable
 #include <utility>    // for std::move
 
 namespace weft {
@@ -73,16 +72,6 @@ tensor_view<T, 4> planes(tensor_view<T, 2> rows, const shape<3>& each) {
 
 tensor_view<float, 1> flat(tensor_view<float, 2> rows) {
   return rows.reshape<1>({rows.size()});
-}
-
-// A kernel with this context; one without such a version fails when it is reached.
-template <class Kernel, class Context, class... Arguments>
-decltype(auto) run_kernel(const Kernel& kernel, const Context& context, const Arguments&... arguments) {
-  if constexpr (std::invocable<const Kernel&, const Context&, const Arguments&...>) {
-    return kernel(context, arguments...);
-  } else {
-    throw error(std::string(detail::kernel_name<Kernel>.data()) + " has no version for GPUs");
-  }
 }
 
 void require_samples(const char* operation, const neural_net& network, tensor_view<const float, 2> samples) {
@@ -167,27 +156,29 @@ shape<3> neural_net::pooled(std::size_t index) const noexcept {
   return {channels, height / 2, width / 2};
 }
 
+neural_net::workspace::pair::pair(const shape<2>& extents, const std::shared_ptr<memory>& source)
+    : value(detail::make_tensor<float, 2>(extents, source)),
+      gradient(detail::make_tensor<float, 2>(extents, source)) {}
+
 void neural_net::workspace::reserve(const neural_net& network, std::int64_t batch) {
   const bool same = network.options_ == options_ && network.where() == where_;
   if (same && batch <= capacity_) return;
   capacity_ = -1;  // until all of it is there, it is no network's
   options_ = network.options_;
   where_ = network.where();
-  const auto array = [&](std::int64_t size) {
-    return detail::make_tensor<float, 2>({batch, size}, network.source_);
-  };
-  const auto pair_of = [&](std::int64_t size) { return pair{array(size), array(size)}; };
   convolved_.clear();
   pooled_.clear();
   largest_.clear();
   outputs_.clear();
   for (std::size_t index = 0; index < network.convolutions_.size(); ++index) {
     const std::int64_t size = element_count(network.pooled(index));
-    convolved_.push_back(pair_of(element_count(network.convolved(index))));
-    pooled_.push_back(pair_of(size));
+    convolved_.emplace_back(shape<2>{batch, element_count(network.convolved(index))}, network.source_);
+    pooled_.emplace_back(shape<2>{batch, size}, network.source_);
     largest_.push_back(detail::make_tensor<std::int32_t, 2>({batch, size}, network.source_));
   }
-  for (const linear& layer : network.linears_) outputs_.push_back(pair_of(layer.outputs()));
+  for (const linear& layer : network.linears_) {
+    outputs_.emplace_back(shape<2>{batch, layer.outputs()}, network.source_);
+  }
   losses_ = detail::make_tensor<float, 1>({batch}, network.source_);
   capacity_ = batch;
 }
@@ -205,18 +196,18 @@ tensor_view<const float, 2> neural_net::run_forward(const Context& context,
     const tensor_view<float, 2> output = space.pooled_[index].value.slice(0, batch);
     const tensor_view<float, 4> wide =
         planes(space.convolved_[index].value.slice(0, batch), convolved(index));
-    run_kernel(conv2d{.options = {.padding = options_.convolutions[index].kernel / 2}}, context,
-               planes(input, image_of(index)), layer.weight.view(), layer.bias.view(), wide);
-    run_kernel(max_pool2d{pooling}, context, tensor_view<const float, 4>(wide), planes(output, pooled(index)),
-               planes(space.largest_[index].slice(0, batch), pooled(index)));
-    run_kernel(relu{}, context, tensor_view<const float, 1>(flat(output)), flat(output));
+    conv2d{.options = {.padding = options_.convolutions[index].kernel / 2}}(
+        context, planes(input, image_of(index)), layer.weight.view(), layer.bias.view(), wide);
+    max_pool2d{pooling}(context, tensor_view<const float, 4>(wide), planes(output, pooled(index)),
+                        planes(space.largest_[index].slice(0, batch), pooled(index)));
+    relu{}(context, tensor_view<const float, 1>(flat(output)), flat(output));
     input = output;
   }
   for (std::size_t index = 0; index < linears_.size(); ++index) {
     const bool last = index + 1 == linears_.size();
     const tensor_view<float, 2> output = space.outputs_[index].value.slice(0, batch);
-    run_kernel(linear_forward{.after = last ? activation::none : activation::relu}, context, input,
-               linears_[index].weight.view(), linears_[index].bias.view(), output);
+    linear_forward{.after = last ? activation::none : activation::relu}(
+        context, input, linears_[index].weight.view(), linears_[index].bias.view(), output);
     input = output;
   }
   return input;
@@ -232,20 +223,19 @@ double neural_net::run_gradients(const Context& context, tensor_view<const float
   }
   const std::int64_t batch = samples.extent(0);
   const tensor_view<const float, 2> logits = run_forward(context, samples, space);
-  const double loss =
-      run_kernel(softmax_cross_entropy{}, context, logits, labels, space.losses_.slice(0, batch),
-                 space.outputs_.back().gradient.slice(0, batch));
+  const double loss = softmax_cross_entropy{}(context, logits, labels, space.losses_.slice(0, batch),
+                                              space.outputs_.back().gradient.slice(0, batch));
   for (std::size_t index = linears_.size(); index-- > 0;) {
     const tensor_view<const float, 2> slope = space.outputs_[index].gradient.slice(0, batch);
     tensor_view<const float, 2> input = samples;
     if (index > 0 || !convolutions_.empty()) {
       workspace::pair& below = index > 0 ? space.outputs_[index - 1] : space.pooled_.back();
       input = below.value.slice(0, batch);
-      run_kernel(linear_backward_input{}, context, slope, linears_[index].weight.view(), input,
-                 below.gradient.slice(0, batch));
+      linear_backward_input{}(context, slope, linears_[index].weight.view(), input,
+                              below.gradient.slice(0, batch));
     }
-    run_kernel(linear_backward_parameters{}, context, input, slope, gradient.linears_[index].weight.view(),
-               gradient.linears_[index].bias.view());
+    linear_backward_parameters{}(context, input, slope, gradient.linears_[index].weight.view(),
+                                 gradient.linears_[index].bias.view());
   }
   run_convolution_gradients(context, samples, space, gradient);
   return loss;
@@ -259,25 +249,25 @@ void neural_net::run_convolution_gradients(const Context& context, tensor_view<c
     const tensor_view<const float, 2> slope = space.pooled_[index].gradient.slice(0, batch);
     const tensor_view<float, 4> wide =
         planes(space.convolved_[index].gradient.slice(0, batch), convolved(index));
-    run_kernel(
-        max_pool2d_backward{}, context, planes(slope, pooled(index)),
+    max_pool2d_backward{}(
+        context, planes(slope, pooled(index)),
         planes(tensor_view<const std::int32_t, 2>(space.largest_[index].slice(0, batch)), pooled(index)),
         wide);
     const conv2d_backward backward{.options = {.padding = options_.convolutions[index].kernel / 2}};
     convolution& slopes = gradient.convolutions_[index];
     if (index == 0) {
-      run_kernel(backward, context, planes(samples, image_of(index)), convolutions_[index].weight.view(),
-                 tensor_view<const float, 4>(wide), slopes.weight.view(), slopes.bias.view());
+      backward(context, planes(samples, image_of(index)), convolutions_[index].weight.view(),
+               tensor_view<const float, 4>(wide), slopes.weight.view(), slopes.bias.view());
       continue;
     }
     workspace::pair& below = space.pooled_[index - 1];
     const tensor_view<const float, 2> input = below.value.slice(0, batch);
     const tensor_view<float, 2> input_slope = below.gradient.slice(0, batch);
-    run_kernel(backward, context, planes(input, image_of(index)), convolutions_[index].weight.view(),
-               tensor_view<const float, 4>(wide), planes(input_slope, image_of(index)), slopes.weight.view(),
-               slopes.bias.view());
-    run_kernel(relu_backward{}, context, tensor_view<const float, 1>(flat(below.value.slice(0, batch))),
-               flat(input_slope));
+    backward(context, planes(input, image_of(index)), convolutions_[index].weight.view(),
+             tensor_view<const float, 4>(wide), planes(input_slope, image_of(index)), slopes.weight.view(),
+             slopes.bias.view());
+    relu_backward{}(context, tensor_view<const float, 1>(flat(below.value.slice(0, batch))),
+                    flat(input_slope));
   }
 }
 

@@ -69,6 +69,31 @@ TEST(matmul, agrees_with_double_precision_for_either_order_of_either_factor) {
   });
 }
 
+TEST(matmul, agrees_with_double_precision_for_shapes_and_places_at_random) {
+  const weft::philox dice(7);
+  std::uint64_t throws = 0;
+  const auto below = [&](std::uint64_t limit) {
+    return static_cast<std::int64_t>(dice.below(throws++, limit));
+  };
+  for (int trial = 0; trial < 40; ++trial) {
+    const std::int64_t rows = below(70);
+    const std::int64_t depth = below(90);
+    const std::int64_t columns = below(80);
+    const std::int64_t down = below(3);
+    const std::int64_t along = below(5);  // what begins there is not aligned
+    const auto left = random_tensor<2>({rows + down, depth + along + 1}, 2 * throws);
+    const auto right = random_tensor<2>({depth + down, columns + along + 1}, 2 * throws + 1);
+    const auto first = left.view().slice(0, down, down + rows).slice(1, along, along + depth);
+    const auto second = right.view().slice(0, down, down + depth).slice(1, along, along + columns);
+    SCOPED_TRACE(weft::to_string(weft::shape<3>{rows, depth, columns}));
+    for (const weft::isa level : weft::supported_isas()) {
+      tensor<float, 2> output({rows, columns});
+      matmul{}(weft::cpu_context(level), first, second, output);
+      expect_product(first, second, nullptr, activation::none, output);
+    }
+  }
+}
+
 TEST(matmul, fuses_bias_and_activation_and_takes_slices) {
   on_every_context([](const weft::cpu_context& context) {
     const auto left = random_tensor<2>({45, 60}, 1);

@@ -85,8 +85,8 @@ class neural_net {
   /// @param space holds the result
   /// @return [batch, classes], valid until the next use of space
   ///
-  /// Throws shape_error, naming both shapes, unless they fit; weft::error for a kernel that this backend does
-  /// not have.
+  /// Throws shape_error, naming both shapes, unless they fit; invalid_argument if the samples lie elsewhere
+  /// than the parameters.
   tensor_view<const float, 2> forward(const cpu_context& context, tensor_view<const float, 2> samples,
                                       workspace& space) const;
   /// The same on a GPU.
@@ -144,6 +144,7 @@ class neural_net::workspace {
 
   /// An array of the pass and, behind it, its gradient.
   struct pair {
+    pair(const shape<2>& extents, const std::shared_ptr<memory>& source);
     tensor<float, 2> value, gradient;  // [capacity, elements of one sample]
   };
 
