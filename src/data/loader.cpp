@@ -53,8 +53,17 @@ loader_options checked(loader_options options, std::int64_t samples, int threads
     refuse("rank is " + std::to_string(options.rank) + "; it must be from 0 to world - 1, which is " +
            std::to_string(options.world - 1));
   }
+  if (!options.weights.empty() && static_cast<std::int64_t>(options.weights.size()) != samples) {
+    refuse("there are " + std::to_string(options.weights.size()) + " weights for " + std::to_string(samples) +
+           " samples; there must be one a sample");
+  }
   if (options.prefetch == 0) options.prefetch = 2 * threads;
   return options;
+}
+
+sampler sampler_of(const loader_options& options, std::int64_t samples) {
+  if (!options.weights.empty()) return sampler::weighted(options.weights, options.seed);
+  return options.shuffle ? sampler::shuffled(samples, options.seed) : sampler::sequential(samples);
 }
 
 std::string reason_of(const std::exception_ptr& failure) {
@@ -84,7 +93,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
         maker_(maker),
         options_(checked(options, samples, pool.threads())),
         samples_(samples),
-        sampler_(options.shuffle ? sampler::shuffled(samples, options.seed) : sampler::sequential(samples)),
+        sampler_(sampler_of(options_, samples)),
         per_epoch_(samples / options_.batch_size +
                    (!options_.drop_last && samples % options_.batch_size != 0 ? 1 : 0)),
         slots_(static_cast<std::size_t>(options_.prefetch)) {
@@ -162,7 +171,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     same("samples", where.samples, samples_);
     same("batch_size", where.batch_size, options_.batch_size);
     same("shuffle", where.shuffle, options_.shuffle);
-    if (options_.shuffle) same("seed", where.seed, options_.seed);
+    if (options_.shuffle || !options_.weights.empty()) same("seed", where.seed, options_.seed);
     same("drop_last", where.drop_last, options_.drop_last);
     if (where.next < 0 || where.next > total_) {
       refuse("resume: the state is at batch " + std::to_string(where.next) + " of " + std::to_string(total_));
@@ -534,11 +543,15 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     const auto indices =
         std::span(here.indices)
             .subspan(static_cast<std::size_t>(mine.begin), static_cast<std::size_t>(mine.end - mine.begin));
-    std::int64_t position = here.first + mine.begin;
+    const std::int64_t first = here.first + mine.begin;
+    std::int64_t position = first;
     for (std::int64_t& index : indices) index = (*here.order)[position++];
     try {
-      done.bytes += maker_.load_rows(
-          mine.slot, {.indices = indices, .row = mine.begin, .epoch = here.epoch, .seed = here.sample_seed});
+      done.bytes += maker_.load_rows(mine.slot, {.indices = indices,
+                                                 .row = mine.begin,
+                                                 .epoch = here.epoch,
+                                                 .seed = here.sample_seed,
+                                                 .position = first});
       return true;
     } catch (const std::bad_alloc&) {
       done.failure = std::current_exception();
@@ -580,10 +593,11 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   bool try_to_load(std::size_t index, std::int64_t row, std::int64_t sample, outcome& done,
                    failed_sample& why) {
     const slot& here = slots_[index];
-    const sample_request request = {.index = sample,
-                                    .row = row,
-                                    .epoch = here.epoch,
-                                    .random = philox(here.sample_seed, static_cast<std::uint64_t>(sample))};
+    const sample_request request = {
+        .index = sample,
+        .row = row,
+        .epoch = here.epoch,
+        .random = philox(here.sample_seed, static_cast<std::uint64_t>(here.first + row))};
     std::exception_ptr failure;
     try {
       done.bytes += maker_.load(index, request);

@@ -2,8 +2,9 @@
 #include <weft/core/philox.hpp>
 #include <weft/data/sampler.hpp>
 
-#include <algorithm>  // for std::min
-#include <cmath>      // for std::sqrt
+#include <algorithm>  // for std::max_element, std::min
+#include <cmath>      // for std::sqrt, std::isfinite
+#include <memory>     // for std::make_shared
 #include <numeric>    // for std::iota
 #include <string>     // for std::to_string
 #include <utility>    // for std::move, std::swap
@@ -53,6 +54,62 @@ std::int64_t epoch_order::permuted(std::int64_t position) const noexcept {
   return static_cast<std::int64_t>(value);
 }
 
+epoch_order::epoch_order(std::shared_ptr<const detail::alias_table> weights, const philox& random)
+    : count_(weights->size()), random_(random), weights_(std::move(weights)) {}
+
+detail::alias_table::alias_table(std::span<const double> weights) {
+  const auto refuse = [](const std::string& reason) { throw invalid_argument("sampler: " + reason); };
+  double sum = 0.0;
+  for (const double weight : weights) {
+    if (!std::isfinite(weight) || weight < 0.0) {
+      refuse("a weight is " + std::to_string(weight) + "; it must be finite and not negative");
+    }
+    sum += weight;
+  }
+  if (!weights.empty() && (sum == 0.0 || !std::isfinite(sum))) {
+    refuse("the sum of the weights is " + std::to_string(sum) + "; it must be positive and finite");
+  }
+  // A column holds 1; those with less are filled up by those with more.
+  columns_.resize(weights.size());
+  std::vector<std::size_t> less;
+  std::vector<std::size_t> more;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    columns_[i] = {weights[i] / sum * static_cast<double>(weights.size()), static_cast<std::int64_t>(i)};
+    (columns_[i].share < 1.0 ? less : more).push_back(i);
+  }
+  while (!less.empty() && !more.empty()) {
+    column& filled = columns_[less.back()];
+    column& giver = columns_[more.back()];
+    filled.other = static_cast<std::int64_t>(more.back());
+    giver.share -= 1.0 - filled.share;
+    less.pop_back();
+    if (giver.share < 1.0) {
+      less.push_back(more.back());
+      more.pop_back();
+    }
+  }
+  // What is left is 1 but for rounding; only an index without weight must not get its column.
+  for (const std::size_t i : more) columns_[i].share = 1.0;
+  for (const std::size_t i : less) {
+    if (weights[i] > 0.0) {
+      columns_[i].share = 1.0;
+    } else {
+      columns_[i] = {0.0, std::max_element(weights.begin(), weights.end()) - weights.begin()};
+    }
+  }
+}
+
+std::int64_t detail::alias_table::draw(const philox& random, std::uint64_t place) const noexcept {
+  __extension__ using wide = unsigned __int128;
+  const auto words = random.block(place);
+  const std::uint64_t first = (std::uint64_t{words[1]} << 32) | words[0];
+  const std::uint64_t second = (std::uint64_t{words[3]} << 32) | words[2];
+  const auto index = static_cast<std::size_t>((wide{first} * columns_.size()) >> 64);
+  const column& chosen = columns_[index];
+  const double share = static_cast<double>(second >> 11) * 0x1.0p-53;
+  return share < chosen.share ? static_cast<std::int64_t>(index) : chosen.other;
+}
+
 sampler::sampler(std::int64_t count, bool shuffles, std::uint64_t seed)
     : count_(count), shuffles_(shuffles), seed_(seed) {
   if (count < 0) {
@@ -69,8 +126,16 @@ sampler sampler::shuffled(std::int64_t count, std::uint64_t seed) {
   return {count, true, seed};
 }
 
+sampler sampler::weighted(std::span<const double> weights, std::uint64_t seed) {
+  sampler drawn(static_cast<std::int64_t>(weights.size()), false, seed);
+  drawn.weights_ = std::make_shared<const detail::alias_table>(weights);
+  return drawn;
+}
+
 epoch_order sampler::order(std::uint64_t number) const {
-  return {count_, shuffles_, philox(seed_, shuffle_stream + number)};
+  const philox random(seed_, shuffle_stream + number);
+  if (weights_) return {weights_, random};
+  return {count_, shuffles_, random};
 }
 
 std::vector<std::int64_t> sampler::epoch(std::uint64_t number) const {

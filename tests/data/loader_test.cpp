@@ -361,7 +361,8 @@ struct tens_together {
     const auto wanted = static_cast<std::int64_t>(rows.indices.size());
     for (std::int64_t i = 0; i < wanted; ++i) {
       const sample_request each = rows[i];
-      EXPECT_EQ(each.random.word(0), philox(rows.seed, static_cast<std::uint64_t>(each.index)).word(0));
+      const auto place = static_cast<std::uint64_t>(rows.position + i);
+      EXPECT_EQ(each.random.word(0), philox(rows.seed, place).word(0));
       load(each, batch);
     }
     *together += wanted;
@@ -390,6 +391,37 @@ TEST(LoaderTest, LoadsRowsTogetherAndThoseOfABadSampleOneByOne) {
   drain(whole);
   EXPECT_EQ(together, 200) << "some were loaded one by one";
   EXPECT_EQ(whole.stats().bytes, 200);
+}
+
+TEST(LoaderTest, DrawsByWeightForAnyThreadsAndRanksAndResumes) {
+  std::vector<double> weights(40, 1.0);
+  weights[3] = 100.0;
+  weights[4] = 0.0;
+  const loader_options options = {.batch_size = 8, .weights = weights, .seed = 5, .epochs = 3};
+  const batches wanted = expected(40, 8, 3, sampler::weighted(weights, 5));
+  thread_pool one(1);
+  thread_pool three(3);
+  EXPECT_EQ(load(one, {40}, options), wanted);
+  EXPECT_EQ(load(three, {40}, options), wanted);
+  loader first(one, tens{40}, options);
+  batches seen;
+  for (int i = 0; i < 7; ++i) seen.push_back(**first.next_wait());
+  loader second(three, tens{40}, options);
+  second.resume(first.state());
+  for (auto& batch : second) seen.push_back(*batch);
+  EXPECT_EQ(seen, wanted);
+  EXPECT_THROW(load(one, {41}, options), invalid_argument);
+
+  // A sample that comes twice in an epoch gets other random numbers each time.
+  std::vector<double> always(30, 0.0);
+  always[7] = 1.0;
+  loader same(three, drawn{}, {.batch_size = 8, .weights = always, .seed = 5});
+  std::set<double> draws;
+  for (auto& batch : same) {
+    EXPECT_EQ(batch.indices(), indices(static_cast<std::size_t>(batch.size()), 7));
+    draws.insert(batch->draws.begin(), batch->draws.end());
+  }
+  EXPECT_EQ(draws.size(), 30U);
 }
 
 TEST(LoaderTest, UsesTheMemoryOfBatchesAgainAndABatchOutlivesTheLoader) {

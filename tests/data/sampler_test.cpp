@@ -3,6 +3,7 @@
 #include <weft/data/sampler.hpp>
 
 #include <algorithm>  // for std::sort
+#include <cmath>      // for std::sqrt, std::nan
 #include <map>        // for std::map
 #include <numeric>    // for std::iota
 #include <set>        // for std::set
@@ -129,6 +130,38 @@ TEST(BatchOrderTest, LastBatchIsSmallerOrDropped) {
 TEST(BatchOrderTest, BatchSizeIsChecked) {
   EXPECT_THROW(batch_order(counted(3), 0), invalid_argument);
   EXPECT_THROW(batch_order(counted(3), -2), invalid_argument);
+}
+
+TEST(SamplerTest, WeightedDrawsAsOftenAsTheWeightsSay) {
+  std::vector<double> weights(1000, 0.5);
+  for (std::size_t i = 0; i < 1000; i += 10) weights[i] = 0.0;
+  weights[1] = 250.0;
+  weights[999] = 100.0;
+  const sampler drawn = sampler::weighted(weights, 4);
+  EXPECT_EQ(drawn.count(), 1000);
+  double sum = 0.0;
+  for (const double weight : weights) sum += weight;
+  std::vector<double> times(1000);
+  constexpr int epochs = 200;
+  for (std::uint64_t epoch = 0; epoch < epochs; ++epoch) {
+    for (const std::int64_t sample : drawn.epoch(epoch)) times[static_cast<std::size_t>(sample)] += 1.0;
+  }
+  for (std::size_t i = 0; i < 1000; ++i) {
+    const double wanted = weights[i] / sum * 1000.0 * epochs;
+    EXPECT_NEAR(times[i], wanted, 5.0 * std::sqrt(wanted)) << i;
+  }
+  EXPECT_EQ(drawn.epoch(3), sampler::weighted(weights, 4).epoch(3));
+  EXPECT_NE(drawn.epoch(3), drawn.epoch(4));
+  EXPECT_NE(drawn.epoch(3), sampler::weighted(weights, 5).epoch(3));
+}
+
+TEST(SamplerTest, WeightsThatCannotBe) {
+  using list = std::vector<double>;
+  EXPECT_THROW(sampler::weighted(list{1.0, -1.0}, 0), invalid_argument);
+  EXPECT_THROW(sampler::weighted(list{1.0, std::nan("")}, 0), invalid_argument);
+  EXPECT_THROW(sampler::weighted(list{0.0, 0.0}, 0), invalid_argument);
+  EXPECT_EQ(sampler::weighted(list{}, 0).count(), 0);
+  EXPECT_EQ(sampler::weighted(list{0.0, 3.0, 0.0}, 0).epoch(0), (std::vector<std::int64_t>{1, 1, 1}));
 }
 
 }  // namespace

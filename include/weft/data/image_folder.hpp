@@ -18,7 +18,7 @@ namespace weft {
 /// image's row in the batch is [rows, cols, 3], red, green, blue, decoded straight into it. Memory: the
 /// paths.
 ///
-/// Random crops and flips depend on the loader's seed, the epoch and the sample.
+/// Random crops and flips depend on the loader's seed, the epoch and the sample's place in it.
 ///
 /// Thread safety: distinct objects safe; shared objects safe for reading.
 class image_folder {

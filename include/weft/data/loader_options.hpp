@@ -29,6 +29,8 @@ struct loader_options {
   std::int64_t batch_size = 64;
   /// Whether every epoch has an order of its own, or that of the source.
   bool shuffle = false;
+  /// If given, one a sample: an epoch's samples are drawn by sampler::weighted(), and shuffle says nothing.
+  std::vector<double> weights = {};
   /// The experiment's seed, for the order and for the random numbers that the source gets.
   std::uint64_t seed = 0;
   /// How often the source is gone through; 0 for without end.
@@ -55,8 +57,8 @@ struct sample_request {
   std::int64_t row = 0;
   /// The epoch, from 0.
   std::int64_t epoch = 0;
-  /// Random numbers for this sample in this epoch: the same for the same seed, whichever thread or rank loads
-  /// it.
+  /// Random numbers for this place in this epoch's order: the same for the same seed, whichever thread or
+  /// rank loads it.
   philox random{0};
 };
 
@@ -68,16 +70,17 @@ struct sample_rows {
   std::int64_t row = 0;
   /// The epoch, from 0.
   std::int64_t epoch = 0;
-  /// What the samples' random numbers are drawn with.
+  /// What the samples' random numbers are drawn with: philox(seed, position) for the first, and so on.
   std::uint64_t seed = 0;
+  /// The place of the first in the epoch's order.
+  std::int64_t position = 0;
 
   /// One of them, as load() would be asked for it. @param place which, from 0, not checked
   sample_request operator[](std::int64_t place) const noexcept {
-    const std::int64_t index = indices[static_cast<std::size_t>(place)];
-    return {.index = index,
+    return {.index = indices[static_cast<std::size_t>(place)],
             .row = row + place,
             .epoch = epoch,
-            .random = philox(seed, static_cast<std::uint64_t>(index))};
+            .random = philox(seed, static_cast<std::uint64_t>(position + place))};
   }
 };
 

@@ -4,10 +4,33 @@
 
 #include <cstddef>  // for std::size_t
 #include <cstdint>  // for std::int64_t, std::uint16_t, std::uint64_t
+#include <memory>   // for std::shared_ptr
 #include <span>     // for std::span
 #include <vector>   // for std::vector
 
 namespace weft {
+
+namespace detail {
+
+/// Draws an index with a given probability in constant time: the alias method (Walker, 1977), set up in
+/// Vose's way (1991).
+class alias_table {
+ public:
+  explicit alias_table(std::span<const double> weights);
+
+  std::int64_t size() const noexcept { return static_cast<std::int64_t>(columns_.size()); }
+  /// @param place which of the random numbers
+  std::int64_t draw(const philox& random, std::uint64_t place) const noexcept;
+
+ private:
+  struct column {
+    double share;        // of the column that is its own index's
+    std::int64_t other;  // whose the rest is
+  };
+  std::vector<column> columns_;
+};
+
+}  // namespace detail
 
 /// The samples of one epoch in their order, each computed when it is asked for: no index of the whole set is
 /// held, whatever its size, so an epoch can be entered anywhere at once.
@@ -24,6 +47,7 @@ class epoch_order {
   /// Which sample comes at this position, in [0, size()), not checked.
   std::int64_t operator[](std::int64_t position) const noexcept {
     if (!table_.empty()) return table_[static_cast<std::size_t>(position)];
+    if (weights_) return weights_->draw(random_, static_cast<std::uint64_t>(position));
     return shuffles_ ? permuted(position) : position;
   }
 
@@ -31,6 +55,7 @@ class epoch_order {
   friend class sampler;
 
   epoch_order(std::int64_t count, bool shuffles, const philox& random);
+  epoch_order(std::shared_ptr<const detail::alias_table> weights, const philox& random);
   std::int64_t permuted(std::int64_t position) const noexcept;
 
   std::int64_t count_ = 0;
@@ -39,9 +64,10 @@ class epoch_order {
   std::uint64_t rows_ = 0;            // the network's two halves: rows_ * columns_ >= count_
   std::uint64_t columns_ = 0;         // 0 unless there is no table
   std::vector<std::uint16_t> table_;  // of a small set
+  std::shared_ptr<const detail::alias_table> weights_;
 };
 
-/// The orders of a data set's epochs: in each, every sample exactly once, by index.
+/// The orders of a data set's epochs: in each, every sample exactly once, by index, unless it is weighted().
 ///
 /// The order is a pure function of the number of samples, the seed and the epoch, computed with weft::philox:
 /// it does not depend on threads, on what was drawn before, or on the machine.
@@ -66,6 +92,14 @@ class sampler {
   /// @throws invalid_argument if count is negative
   static sampler shuffled(std::int64_t count, std::uint64_t seed);
 
+  /// Every epoch so many samples as there are weights, each drawn on its own with a probability in proportion
+  /// to its weight: some come several times, others not at all. With the reciprocal of the size of its class
+  /// as a sample's weight, classes come equally often. Memory: 16 bytes a sample.
+  ///
+  /// @param weights one a sample, not negative; @param seed the experiment's seed
+  /// @throws invalid_argument if a weight is negative or not finite, or if all are 0
+  static sampler weighted(std::span<const double> weights, std::uint64_t seed);
+
   /// The number of samples, which is the length of every epoch.
   std::int64_t count() const noexcept { return count_; }
 
@@ -82,6 +116,7 @@ class sampler {
   std::int64_t count_;
   bool shuffles_;
   std::uint64_t seed_;
+  std::shared_ptr<const detail::alias_table> weights_;
 };
 
 /// An order cut into batches of equal size, the last one smaller unless it is dropped. It borrows nothing:
