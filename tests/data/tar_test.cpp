@@ -129,6 +129,29 @@ TEST(TarTest, TruncatedAnywhereIsAnErrorOrWhatCameBefore) {
   }
 }
 
+TEST(TarTest, DamageAnywhereIsAnErrorOrSamples) {
+  const test::scratch_folder folder;
+  for (const auto how : {test::compression::none, test::compression::gzip, test::compression::zstd}) {
+    const test::bytes whole = test::tar(content(4, 700), how);
+    int refused = 0;
+    for (std::size_t at = 0; at < whole.size(); at += whole.size() / 80 + 1) {
+      test::bytes damaged = whole;
+      damaged[at] ^= 0x55;
+      const std::string path = folder.write("damaged.tar", damaged);
+      try {
+        EXPECT_LE(read_all(path, {.limit = 100'000}), 8);
+        if (how != test::compression::none) continue;
+        const tar_shards shards({path}, {.limit = 100'000});
+        for (std::int64_t i = 0; i < shards.size(); ++i) shards.load(i);
+      } catch (const format_error& failure) {
+        EXPECT_EQ(failure.path(), path);
+        ++refused;
+      }
+    }
+    EXPECT_GT(refused, 10);
+  }
+}
+
 TEST(TarTest, WhatIsNoArchiveIsRefused) {
   const test::scratch_folder folder;
   const auto refused = [&](const std::string& name, const test::bytes& bytes) {
