@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::size_t block_bytes = std::size_t{512} * 1024;
 constexpr std::int64_t most_inferred = 1000;
+constexpr std::size_t most_row_bytes = std::size_t{16} << 20;
 
 template <class T>
 bool parse(std::string_view text, T& value) noexcept {
@@ -109,7 +110,7 @@ class parser {
       throw error("csv_reader: there is no memory for libcsv");
     csv_set_delim(&csv_, static_cast<unsigned char>(options.delimiter));
     csv_set_quote(&csv_, static_cast<unsigned char>(options.quote));
-    csv_set_blk_size(&csv_, 4096);
+    csv_set_blk_size(&csv_, 65536);
   }
   parser(const parser&) = delete;
   parser& operator=(const parser&) = delete;
@@ -470,6 +471,10 @@ class csv_reader::state {
     }
     std::memmove(block_.data(), block_.data() + whole, filled_ - whole);
     filled_ -= whole;
+    unfinished_ = between_rows_ ? 0 : unfinished_ + whole;
+    if (unfinished_ + filled_ > most_row_bytes) {
+      refuse("the row is longer than 16 MiB; is a quote not closed, or is this another kind of file?");
+    }
     if (!ended_) return;
     parse_all(std::span(block_).first(filled_));
     if (!parser_.end()) refuse("a quote is opened and not closed");
@@ -552,8 +557,9 @@ class csv_reader::state {
   gzip_reader file_;
   parser<state> parser_;
   std::vector<std::uint8_t> block_;
-  std::size_t filled_ = 0;    // bytes of block_
-  bool between_rows_ = true;  // or libcsv is in the middle of one
+  std::size_t filled_ = 0;      // bytes of block_
+  std::size_t unfinished_ = 0;  // bytes of a row that libcsv has taken
+  bool between_rows_ = true;    // or libcsv is in the middle of one
   std::vector<std::string> first_row_;
   std::vector<column_builder> columns_;
   std::vector<column_builder*> targets_;  // of each of the file's columns: one of columns_, or null

@@ -13,6 +13,8 @@
 namespace weft {
 namespace {
 
+constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
+
 [[noreturn]] void fail(const std::string& path, const char* action, int code) {
   throw io_error(path, action, std::error_code(code, std::generic_category()));
 }
@@ -35,6 +37,12 @@ std::int64_t open_file::size() const {
 }
 
 void open_file::read(std::vector<std::uint8_t>& content) const {
+  const auto refuse = [&](std::int64_t bytes) {
+    throw format_error(path_, 0,
+                       std::to_string(bytes) + " bytes are too many for a sample: at most " +
+                           std::to_string(most_bytes) + " are accepted");
+  };
+  if (size() > most_bytes) refuse(size());
   // One byte more than there should be, so that the end of the file is seen at once.
   content.resize(static_cast<std::size_t>(std::max<std::int64_t>(size(), 0)) + 1);
   std::size_t filled = 0;
@@ -44,6 +52,7 @@ void open_file::read(std::vector<std::uint8_t>& content) const {
     if (count < 0) fail(path_, "read", errno);
     filled += static_cast<std::size_t>(count);
     if (count == 0) break;
+    if (static_cast<std::int64_t>(filled) > most_bytes) refuse(static_cast<std::int64_t>(filled));
     if (filled == content.size()) content.resize(2 * content.size());
   }
   content.resize(filled);

@@ -19,7 +19,7 @@ class open_file {
   int number() const noexcept { return number_; }
   /// In bytes, as the system states it.
   std::int64_t size() const;
-  /// All of it, whatever its stated size.
+  /// All of it, whatever its stated size; throws format_error beyond 1 GiB.
   void read(std::vector<std::uint8_t>& content) const;
   /// Exactly these bytes; throws format_error if the file ends before.
   void read_at(std::int64_t offset, std::span<std::uint8_t> out) const;

@@ -81,15 +81,18 @@ TEST_F(ImageFolderTest, BadFilesAreSkippedWithTheirReasons) {
   cut.resize(cut.size() / 2);
   folder.write("c/cut.jpg", cut);
   folder.write("c/gone.jpg", plain(60));
+  folder.write("b/sparse.jpg", {});
+  fs::resize_file(folder.path("b/sparse.jpg"), std::uintmax_t{10} << 30);
   const image_folder source(root(), {.rows = 8, .cols = 8});
   fs::remove(folder.path("c/gone.jpg"));
   EXPECT_EQ(load(source, bad_sample::skip), (std::multiset<int>{0, 1, 2, 3, 4}));
-  ASSERT_EQ(reasons.size(), 4U);
+  ASSERT_EQ(reasons.size(), 5U);
+  EXPECT_NE(reasons["sparse.jpg"].find("too many for a sample"), std::string::npos) << reasons["sparse.jpg"];
   EXPECT_NE(reasons["corrupt.jpg"].find("not a whole JPEG"), std::string::npos) << reasons["corrupt.jpg"];
   EXPECT_NE(reasons["empty.jpg"].find("empty"), std::string::npos) << reasons["empty.jpg"];
   EXPECT_NE(reasons["cut.jpg"].find("not a whole JPEG"), std::string::npos) << reasons["cut.jpg"];
   EXPECT_NE(reasons["gone.jpg"].find("cannot open"), std::string::npos) << reasons["gone.jpg"];
-  EXPECT_EQ(load(source, bad_sample::replace).size(), 9U);
+  EXPECT_EQ(load(source, bad_sample::replace).size(), 10U);
   EXPECT_THROW(load(source, bad_sample::stop), load_error);
 }
 

@@ -101,9 +101,9 @@ class csv_reader {
   /// @param table what is overwritten; @param rows how many rows are wanted, at least 1
   /// @throws io_error if the file cannot be read; format_error, with line, column and byte, for a row that
   /// has
-  ///         more or fewer values than there are columns, a value that is not of its column's type, and a
-  ///         quote that is not closed or is followed by more than a delimiter; what gzip_reader::read()
-  ///         throws
+  ///         more or fewer values than there are columns or is longer than 16 MiB, a value that is not of its
+  ///         column's type, and a quote that is not closed or is followed by more than a delimiter; what
+  ///         gzip_reader::read() throws
   bool read(csv_table& table, std::int64_t rows);
 
  private:

@@ -55,7 +55,8 @@ class image_folder {
   /// @param request which one, and where to
   /// @param batch prepared for more rows than request.row
   /// @return the file's size in bytes
-  /// @throws io_error if the file cannot be read; format_error if it is no whole image
+  /// @throws io_error if the file cannot be read; format_error if it is no whole image or
+  ///         larger than 1 GiB
   std::int64_t load(const sample_request& request, batch_type& batch) const;
 
   /// Drops all rows but these. @param batch what is made smaller @param rows ascending
