@@ -4,7 +4,7 @@
 
 #include <png.h>  // for png_create_read_struct
 
-#include <algorithm>  // for std::min
+#include <algorithm>  // for std::max, std::min
 #include <csetjmp>    // for setjmp, std::longjmp
 #include <cstdio>     // for std::snprintf
 #include <cstring>    // for std::memcpy
@@ -112,7 +112,9 @@ void shrink(std::vector<std::uint8_t>& pixels, std::int64_t& rows, std::int64_t&
           for (unsigned& sum : sums) sum += *from++;
         }
       }
-      const auto count = static_cast<unsigned>((last_row - row * divisor) * (last_col - col * divisor));
+      // At least one: the square begins inside.
+      const auto count =
+          std::max(1U, static_cast<unsigned>((last_row - row * divisor) * (last_col - col * divisor)));
       for (const unsigned sum : sums) *to++ = static_cast<std::uint8_t>((sum + count / 2) / count);
     }
   }

@@ -1,6 +1,8 @@
 #include <compute/isa/math.hpp>
 #include <compute/isa/rows.hpp>
 
+#include <utility>  // for std::integer_sequence
+
 namespace weft::detail::WEFT_ISA {
 namespace {
 
@@ -176,19 +178,25 @@ inline __attribute__((always_inline)) void take_larger(vec value, ivec at, vec& 
 }
 
 // `count` pairs of neighbours: the first ones, and the second ones.
-struct pairs {
+class pairs {
+ public:
   __attribute__((always_inline)) pairs(const float* from, size count) {
     const size left = 2 * count;
     const vec low = left >= lanes ? load(from) : load_some(from, left);
     const vec high = left >= 2 * lanes ? load(from + lanes)
                      : left > lanes    ? load_some(from + lanes, left - lanes)
                                        : vec{};
-    ivec even;
-    for (int lane = 0; lane < lanes; ++lane) even[lane] = 2 * lane;
-    first = __builtin_shuffle(low, high, even);
-    second = __builtin_shuffle(low, high, even + 1);
+    part(low, high, std::make_integer_sequence<int, lanes>());
   }
+
   vec first, second;
+
+ private:
+  template <int... Lane>
+  __attribute__((always_inline)) void part(vec low, vec high, std::integer_sequence<int, Lane...>) {
+    first = __builtin_shufflevector(low, high, (2 * Lane)...);
+    second = __builtin_shufflevector(low, high, (2 * Lane + 1)...);
+  }
 };
 
 // Windows of 2 x 2, one beside the other.
