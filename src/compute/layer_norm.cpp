@@ -10,19 +10,32 @@ namespace {
 
 constexpr std::int64_t elements_per_part = 8192;
 
-void check(const layer_norm& kernel, const shape<2>& input, const shape<1>& scale, const shape<1>& shift,
-           const shape<2>& output, const shape<1>& mean, const shape<1>& inverse_deviation) {
+detail::layer_norm_arguments arguments_of(const layer_norm& kernel, tensor_view<const float, 2> input,
+                                          tensor_view<const float, 1> scale,
+                                          tensor_view<const float, 1> shift, tensor_view<float, 2> output,
+                                          tensor_view<float, 1> mean,
+                                          tensor_view<float, 1> inverse_deviation) {
   if (!std::isfinite(kernel.epsilon) || kernel.epsilon < 0.0) {
     throw invalid_argument("layer_norm: epsilon is " + std::to_string(kernel.epsilon) +
                            ": it must be finite and at least 0");
   }
-  const shape<1> row{input[1]};
-  const shape<1> column{input[0]};
-  require_same_shape("layer_norm", "scale", scale, "one row of the input", row);
-  require_same_shape("layer_norm", "shift", shift, "one row of the input", row);
-  require_same_shape("layer_norm", "output", output, "input", input);
-  require_same_shape("layer_norm", "mean", mean, "one column of the input", column);
-  require_same_shape("layer_norm", "inverse_deviation", inverse_deviation, "one column of the input", column);
+  const shape<1> row{input.extent(1)};
+  const shape<1> column{input.extent(0)};
+  require_same_shape("layer_norm", "scale", scale.extents(), "one row of the input", row);
+  require_same_shape("layer_norm", "shift", shift.extents(), "one row of the input", row);
+  require_same_shape("layer_norm", "output", output.extents(), "input", input.extents());
+  require_same_shape("layer_norm", "mean", mean.extents(), "one column of the input", column);
+  require_same_shape("layer_norm", "inverse_deviation", inverse_deviation.extents(),
+                     "one column of the input", column);
+  const std::int64_t columns = input.extent(1);
+  return {.input = {input.data(), columns},
+          .scale = scale.data(),
+          .shift = shift.data(),
+          .output = {output.data(), columns},
+          .mean = mean.data(),
+          .inverse_deviation = inverse_deviation.data(),
+          .columns = columns,
+          .epsilon = static_cast<float>(kernel.epsilon)};
 }
 
 detail::layer_norm_backward_arguments arguments_of(
@@ -60,20 +73,11 @@ void layer_norm::operator()(const cpu_context& context, tensor_view<const float,
                             tensor_view<const float, 1> scale, tensor_view<const float, 1> shift,
                             tensor_view<float, 2> output, tensor_view<float, 1> mean,
                             tensor_view<float, 1> inverse_deviation) const {
-  check(*this, input.extents(), scale.extents(), shift.extents(), output.extents(), mean.extents(),
-        inverse_deviation.extents());
-  const std::int64_t columns = input.extent(1);
+  const detail::layer_norm_arguments arguments =
+      arguments_of(*this, input, scale, shift, output, mean, inverse_deviation);
   if (input.empty()) return;
-  const detail::layer_norm_arguments arguments{.input = {input.data(), columns},
-                                               .scale = scale.data(),
-                                               .shift = shift.data(),
-                                               .output = {output.data(), columns},
-                                               .mean = mean.data(),
-                                               .inverse_deviation = inverse_deviation.data(),
-                                               .columns = columns,
-                                               .epsilon = static_cast<float>(epsilon)};
   const auto kernel = detail::kernels_of(context.level()).layer_norm;
-  detail::run_parts(context, input.extent(0), std::max<std::int64_t>(1, elements_per_part / columns),
+  detail::run_parts(context, input.extent(0), std::max<std::int64_t>(1, elements_per_part / input.extent(1)),
                     [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
 }
 
@@ -81,18 +85,9 @@ void layer_norm::operator()(const cuda_context& context, tensor_view<const float
                             tensor_view<const float, 1> scale, tensor_view<const float, 1> shift,
                             tensor_view<float, 2> output, tensor_view<float, 1> mean,
                             tensor_view<float, 1> inverse_deviation) const {
-  check(*this, input.extents(), scale.extents(), shift.extents(), output.extents(), mean.extents(),
-        inverse_deviation.extents());
+  const detail::layer_norm_arguments arguments =
+      arguments_of(*this, input, scale, shift, output, mean, inverse_deviation);
   if (input.empty()) return;
-  const std::int64_t columns = input.extent(1);
-  const detail::layer_norm_arguments arguments{.input = {input.data(), columns},
-                                               .scale = scale.data(),
-                                               .shift = shift.data(),
-                                               .output = {output.data(), columns},
-                                               .mean = mean.data(),
-                                               .inverse_deviation = inverse_deviation.data(),
-                                               .columns = columns,
-                                               .epsilon = static_cast<float>(epsilon)};
   context.kernels().layer_norm(context.stream(), arguments, input.extent(0));
 }
 

@@ -1,6 +1,6 @@
+#include <async/coroutines.hpp>
 #include <weft/async/gather.hpp>
 #include <weft/async/run.hpp>
-#include <weft/async/sleep.hpp>
 #include <weft/async/task_group.hpp>
 #include <weft/serve/batcher.hpp>
 
@@ -21,6 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using weft::task;
+using weft_test::wait_until;
 
 using doubler = weft::batcher<int, int>;
 
@@ -56,11 +57,6 @@ class held_model {
   };
   std::shared_ptr<state> state_ = std::make_shared<state>();
 };
-
-template <class Condition>
-void until(Condition condition) {
-  while (!condition()) std::this_thread::yield();
-}
 
 // A thread that infers and keeps what came of it.
 class client {
@@ -112,10 +108,10 @@ TEST(BatcherTest, WhatArrivesWhileABatchRunsSharesTheNext) {
   held_model model;
   doubler batches(model, {.max_batch_size = 8});
   client first(batches, 1);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   std::vector<std::unique_ptr<client>> others;
   for (int i = 2; i <= 6; ++i) others.push_back(std::make_unique<client>(batches, i));
-  until([&] { return batches.stats().queued == 5; });
+  wait_until([&] { return batches.stats().queued == 5; });
   model.release(2);
   first.join();
   for (auto& other : others) other->join();
@@ -130,9 +126,9 @@ TEST(BatcherTest, NoBatchIsLargerThanAllowed) {
   doubler batches(model, {.max_batch_size = 3});
   std::vector<std::unique_ptr<client>> clients;
   clients.push_back(std::make_unique<client>(batches, 0));
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   for (int i = 1; i <= 7; ++i) clients.push_back(std::make_unique<client>(batches, i));
-  until([&] { return batches.stats().queued == 7; });
+  wait_until([&] { return batches.stats().queued == 7; });
   model.release(4);
   for (auto& each : clients) each->join();
   EXPECT_EQ(batches.stats().sizes, (std::vector<std::uint64_t>{0, 2, 0, 2}));
@@ -172,11 +168,11 @@ TEST(BatcherTest, ThePoisonousRequestIsIsolatedByOption) {
       },
       {.max_batch_size = 8, .isolate_failures = true});
   client first(batches, 1);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   client good(batches, 2);
   client poisonous(batches, -1);
   client fine(batches, 3);
-  until([&] { return batches.stats().queued == 3; });
+  wait_until([&] { return batches.stats().queued == 3; });
   let_go.release();
   for (client* each : {&first, &good, &poisonous, &fine}) each->join();
   EXPECT_EQ(good.response, 4);
@@ -189,11 +185,11 @@ TEST(BatcherTest, WhoIsCancelledInTheQueueNeverReachesTheModel) {
   held_model model;
   doubler batches(model);
   client first(batches, 1);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   weft::run([](doubler& of) -> task<> {
     co_await weft::with_task_group([&of](weft::task_group& group) -> task<> {
       group.spawn([&of]() -> task<> { co_await of.infer(7); });
-      while (of.stats().queued == 0) co_await weft::sleep_for(0ms);
+      co_await weft_test::until([&of] { return of.stats().queued == 1; });
       group.cancel();
     });
   }(batches));
@@ -209,15 +205,15 @@ TEST(BatcherTest, WhoIsCancelledInABatchLeavesAtOnceAndTheOthersGoOn) {
   held_model model;
   doubler batches(model);
   client first(batches, 1);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   client stays(batches, 2);
-  until([&] { return batches.stats().queued == 1; });
+  wait_until([&] { return batches.stats().queued == 1; });
   weft::run([](doubler& of, held_model gate) -> task<> {
     co_await weft::with_task_group([&](weft::task_group& group) -> task<> {
       group.spawn([&of]() -> task<> { co_await of.infer(7); });
-      while (of.stats().queued < 2) co_await weft::sleep_for(0ms);
+      co_await weft_test::until([&of] { return of.stats().queued == 2; });
       gate.release();  // the first batch; the second, with 2 and 7, then runs and is held
-      while (gate.batches().size() < 2) co_await weft::sleep_for(0ms);
+      co_await weft_test::until([&gate] { return gate.batches().size() == 2; });
       group.cancel();
     });
   }(batches, model));
@@ -234,7 +230,7 @@ TEST(BatcherTest, ATimeLimitEndsTheWaitThoughTheModelHangs) {
   held_model model;
   doubler batches(model);
   client first(batches, 1);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   EXPECT_THROW(batches.infer_wait(2, {.timeout = 1ms}), weft::timeout_error);
   EXPECT_THROW(weft::run(batches.infer(3, {.timeout = 1ms})), weft::timeout_error);
   EXPECT_EQ(batches.stats().queued, 0);
@@ -256,10 +252,10 @@ TEST(BatcherTest, WhatIsTooMuchIsRefusedAtOnce) {
   held_model model;
   doubler batches(model, {.max_batch_size = 2, .max_queue_size = 2});
   client first(batches, 1);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   client second(batches, 2);
   client third(batches, 3);
-  until([&] { return batches.stats().queued == 2; });
+  wait_until([&] { return batches.stats().queued == 2; });
   try {
     batches.infer_wait(4);
     FAIL() << "was taken";
@@ -275,14 +271,11 @@ TEST(BatcherTest, WhatIsTooMuchIsRefusedAtOnce) {
 }
 
 TEST(BatcherTest, WhatCannotBeDoneInTimeIsRefusedAtOnce) {
-  std::atomic<bool> hold{false};
-  std::binary_semaphore let_go(0);
   doubler batches(
-      [&](std::span<const int> requests) {
+      [](std::span<const int> requests) {
         const auto end =
             std::chrono::steady_clock::now() + 20ms;  // the model's work, as the batcher will learn
         while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
-        if (hold) let_go.acquire();
         return doubled(requests);
       },
       {.max_batch_size = 1});
@@ -295,13 +288,13 @@ TEST(BatcherTest, PrioritiesGoInOrder) {
   held_model model;
   doubler batches(model, {.max_batch_size = 2, .priority_levels = 3});
   client first(batches, 0);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   std::vector<std::unique_ptr<client>> clients;
   std::size_t queued = 0;
   const auto ask = [&](int request, std::size_t priority) {
     clients.push_back(std::make_unique<client>(batches, request, weft::infer_options{.priority = priority}));
     ++queued;
-    until([&] { return batches.stats().queued == queued; });
+    wait_until([&] { return batches.stats().queued == queued; });
   };
   ask(30, 0);
   ask(20, 2);
@@ -319,11 +312,11 @@ TEST(BatcherTest, GroupsDoNotMix) {
   doubler batches(model, {.max_batch_size = 4},
                   [](const int& request) { return static_cast<std::uint64_t>(request % 2); });
   client first(batches, 0);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   std::vector<std::unique_ptr<client>> clients;
   for (int i = 1; i <= 6; ++i) {
     clients.push_back(std::make_unique<client>(batches, i));
-    until([&] { return batches.stats().queued == static_cast<std::size_t>(i); });
+    wait_until([&] { return batches.stats().queued == static_cast<std::size_t>(i); });
   }
   model.release(3);
   first.join();
@@ -340,13 +333,13 @@ TEST(BatcherTest, OrderIsPreservedByOption) {
       },
       {.max_batch_size = 1, .instances = 2, .preserve_order = true});
   client first(batches, 1);
-  until([&] { return batches.stats().running == 1; });
+  wait_until([&] { return batches.stats().running == 1; });
   std::atomic<bool> second_answered{false};
   std::jthread second([&] {
     EXPECT_EQ(batches.infer_wait(2), 4);
     second_answered = true;
   });
-  until([&] { return batches.stats().succeeded == 1; });  // done, and held
+  wait_until([&] { return batches.stats().succeeded == 1; });  // done, and held
   EXPECT_FALSE(second_answered);
   let_first_go.release();
   first.join();
@@ -375,7 +368,7 @@ TEST(BatcherTest, CloseServesWhatWaitsAndRefusesTheRest) {
   doubler batches(model, {.max_batch_size = 8, .max_queue_delay = 1h});
   client first(batches, 1);
   client second(batches, 2);
-  until([&] { return batches.stats().queued == 2; });
+  wait_until([&] { return batches.stats().queued == 2; });
   batches.close();
   batches.close();
   model.release(1);
@@ -391,7 +384,7 @@ TEST(BatcherTest, CloseServesWhatWaitsAndRefusesTheRest) {
 TEST(BatcherTest, TheModelMayBeACoroutine) {
   weft::batcher<int, std::string> batches(
       [](std::span<const int> requests) -> task<std::vector<std::string>> {
-        co_await weft::sleep_for(0ms);
+        co_await weft_test::yield();
         std::vector<std::string> responses;
         for (const int request : requests) responses.push_back(std::to_string(request));
         co_return responses;
@@ -461,7 +454,7 @@ TEST(BatcherTest, StressWithCancellationsAndFailures) {
     }
     EXPECT_EQ(answered + failed + gone + refused, 1000);
     batches.close();
-    until([&] { return batches.stats().running == 0; });
+    wait_until([&] { return batches.stats().running == 0; });
     const weft::batcher_stats stats = batches.stats();
     EXPECT_EQ(stats.queued, 0);
     EXPECT_EQ(stats.accepted, stats.succeeded + stats.failed + stats.cancelled);
