@@ -104,7 +104,11 @@ int main(int count, char** arguments) {
   app.add_option("--crash", settings.crash, "the number of an experiment that is to crash half-way");
   app.add_option("--limit", settings.limit, "training images; 0 for all")->check(CLI::NonNegativeNumber);
   app.add_option("--data", settings.data, "the folder of the four files")->capture_default_str();
-  CLI11_PARSE(app, count, arguments);
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   try {
     return run(settings);
   } catch (const std::exception& error) {

@@ -112,7 +112,11 @@ int main(int count, char** arguments) {
   app.add_option("--epochs", epochs, "passes over the images")->check(CLI::PositiveNumber);
   app.add_option("--limit", limit, "training images; 0 for all")->check(CLI::NonNegativeNumber);
   app.add_option("--data", folder, "the folder of the four files")->capture_default_str();
-  CLI11_PARSE(app, count, arguments);
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   try {
     const images train = load(folder + "/train", limit);
     const images test = load(folder + "/t10k", 0);
