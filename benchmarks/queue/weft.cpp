@@ -16,8 +16,8 @@ using namespace queue_benchmark;
 template <class T>
 struct weft_channel {
   explicit weft_channel(std::size_t capacity) : items(capacity) {}
-  weft::task<> send(T value) { return items.push(std::move(value)); }
-  weft::task<std::optional<T>> receive() { return items.pop(); }
+  auto send(T value) { return items.push(std::move(value)); }
+  auto receive() { return items.pop(); }
   weft::queue<T> items;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/async/detail/attempt.hpp>
 #include <weft/async/detail/nursery.hpp>
 #include <weft/async/task.hpp>
 #include <weft/core/error.hpp>
@@ -16,13 +17,13 @@ namespace weft {
 
 namespace detail {
 
-/// A result as a tuple holds it: void becomes monostate.
+/// What awaiting a task<T> gives, as a tuple holds it: void becomes monostate.
 template <class T>
-using regular = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+using regular = std::conditional_t<std::is_void_v<awaited<T>>, std::monostate, awaited<T>>;
 
 template <class T>
 task<void> store_result(task<T> work, std::optional<regular<T>>& result) {
-  if constexpr (std::is_void_v<T>) {
+  if constexpr (std::is_void_v<awaited<T>>) {
     co_await std::move(work);
     result.emplace();
   } else {

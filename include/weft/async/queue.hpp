@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/async/detail/attempt.hpp>
 #include <weft/async/detail/callback_waiter.hpp>
 #include <weft/async/detail/ring.hpp>
 #include <weft/async/detail/waiter.hpp>
@@ -23,6 +24,46 @@
 #include <vector>       // for std::vector
 
 namespace weft {
+
+namespace detail {
+
+template <class T, class Item>
+class push_attempt;
+template <class T>
+class pop_attempt;
+template <class T>
+class push_all_attempt;
+template <class T>
+class pop_some_attempt;
+
+/// Outcome of queue<T>::push(); Item is T, or T& for push_from().
+template <class T, class Item>
+struct pushed {
+  using awaited = void;
+  using attempt = push_attempt<T, Item>;
+};
+
+/// An outcome that holds a Value and converts to it.
+template <class Value, class Attempt>
+struct outcome_of {
+  using awaited = Value;
+  using attempt = Attempt;
+
+  outcome_of() = default;
+  outcome_of(Value given) : value(std::move(given)) {}  // NOLINT(google-explicit-constructor)
+  operator Value() && { return std::move(value); }      // NOLINT(google-explicit-constructor)
+
+  Value value{};
+};
+
+template <class T>
+using popped = outcome_of<std::optional<T>, pop_attempt<T>>;
+template <class T>
+using pushed_all = outcome_of<std::size_t, push_all_attempt<T>>;
+template <class T>
+using popped_some = outcome_of<std::vector<T>, pop_some_attempt<T>>;
+
+}  // namespace detail
 
 /// A bounded first-in first-out queue between coroutines, threads, or both.
 ///
@@ -62,44 +103,30 @@ class queue {
 
   /// Appends an item; waits while the queue is full. Throws queue_closed once the queue is closed.
   ///
-  /// The item is destroyed if it is refused; push_from() leaves it with the caller.
-  task<void> push(T item) {
-    if (push_soon(item)) co_return;
-    const bool went_in = co_await push_waiting(item);
-    if (!went_in) throw queue_closed();
+  /// The item is destroyed if it is refused; push_from() leaves it with the caller. This and the next four
+  /// return what awaits and converts like a task<void>, or a task of what they say they return, and becomes a
+  /// coroutine only if it waits. What Asio itself runs (co_spawn, `||`) gets an object that converts to it.
+  task<detail::pushed<T, T>> push(T item) {
+    return task<detail::pushed<T, T>>(detail::push_attempt<T, T>(*this, std::move(item)));
   }
 
   /// As push(), but an item that is refused (closed, cancelled) stays in `item`, which must outlive the
   /// await.
-  task<void> push_from(T& item) {
-    if (push_soon(item)) co_return;
-    const bool went_in = co_await push_waiting(item);
-    if (!went_in) throw queue_closed();
+  task<detail::pushed<T, T&>> push_from(T& item) {
+    return task<detail::pushed<T, T&>>(detail::push_attempt<T, T&>(*this, item));
   }
 
-  /// Takes the oldest item; waits while the queue is empty. Empty once the queue is closed and drained.
-  task<std::optional<T>> pop() {
-    std::optional<T> item;
-    if (!pop_soon(item)) co_await pop_waiting(item);
-    co_return item;
-  }
+  /// Takes the oldest item; waits while the queue is empty. Returns a std::optional<T>, empty once the queue
+  /// is closed and drained.
+  task<detail::popped<T>> pop() { return task<detail::popped<T>>(detail::pop_attempt<T>(*this)); }
 
   /// Appends the items in order, waiting whenever the queue is full, and moves from each that went in.
-  /// Returns how many did: fewer than all only if the queue was closed meanwhile. The span must outlive the
-  /// await.
+  /// Returns how many did, a std::size_t: fewer than all only if the queue was closed meanwhile. The span
+  /// must outlive the await.
   ///
   /// Other producers' items may come between. A cancellation leaves in place what has not gone in.
-  task<std::size_t> push_all(std::span<T> items) {
-    std::size_t in = 0;
-    while (in < items.size()) {
-      in += push_some_now(items.subspan(in));
-      if (in == items.size()) break;
-      if (ring_.spin_for_place()) continue;
-      const bool went_in = co_await push_waiting(items[in]);
-      if (!went_in) break;
-      ++in;
-    }
-    co_return in;
+  task<detail::pushed_all<T>> push_all(std::span<T> items) {
+    return task<detail::pushed_all<T>>(detail::push_all_attempt<T>(*this, items));
   }
 
   /// As above, for items that are given away; those that did not go in are destroyed.
@@ -108,22 +135,10 @@ class queue {
     co_return in;
   }
 
-  /// Takes at least one and at most `count` items, oldest first; waits while the queue is empty. Empty once
-  /// the queue is closed and drained, or if count is 0.
-  task<std::vector<T>> pop_some(std::size_t count) {
-    std::vector<T> items;
-    if (count == 0) co_return items;
-    items.reserve(std::min(count, capacity()));
-    while (pop_some_now(items, count) == 0) {
-      if (ring_.spin_for_item()) continue;
-      std::optional<T> first;
-      co_await pop_waiting(first);
-      if (!first) co_return items;
-      items.push_back(std::move(*first));
-      pop_some_now(items, count - 1);
-      break;
-    }
-    co_return items;
+  /// Takes at least one and at most `count` items, oldest first; waits while the queue is empty. Returns a
+  /// std::vector<T>, empty once the queue is closed and drained, or if count is 0.
+  task<detail::popped_some<T>> pop_some(std::size_t count) {
+    return task<detail::popped_some<T>>(detail::pop_some_attempt<T>(*this, count));
   }
 
   /// Waits until every item that was ever pushed has been popped and reported by done(), or was discarded.
@@ -267,6 +282,12 @@ class queue {
   std::size_t waiting_pops() const noexcept { return pop_waiters_.size(); }
 
  private:
+  template <class, class>
+  friend class detail::push_attempt;
+  friend class detail::pop_attempt<T>;
+  friend class detail::push_all_attempt<T>;
+  friend class detail::pop_some_attempt<T>;
+
   using ring_type = detail::ring<T>;
   using wake_reason = detail::wake_reason;
   using claim = detail::claim;
@@ -296,6 +317,7 @@ class queue {
       return 0;
     }
     const thaw_at_exit thaw(*this);
+    ring_.note_push();
     std::size_t in = 0;
     for (; in < items.size() && has_place(); ++in) {
       ring_.frozen_push(items[in]);
@@ -309,6 +331,23 @@ class queue {
     do {
       if (push_now(item)) return true;
     } while (ring_.spin_for_place());
+    return false;
+  }
+
+  /// Adds to `in` how many of the items after that went in; true if none is left.
+  bool push_some_soon(std::span<T> items, std::size_t& in) {
+    do {
+      in += push_some_now(items.subspan(in));
+      if (in == items.size()) return true;
+    } while (ring_.spin_for_place());
+    return false;
+  }
+
+  bool pop_some_soon(std::vector<T>& items, std::size_t count) {
+    items.reserve(std::min(count, capacity()));
+    do {
+      if (count == 0 || pop_some_now(items, count) != 0) return true;
+    } while (ring_.spin_for_item());
     return false;
   }
 
@@ -340,6 +379,7 @@ class queue {
     detail::wake_chain woken;
     const std::lock_guard lock(mutex_);
     const thaw_at_exit thaw(*this);
+    ring_.note_pop();
     std::size_t out = 0;
     for (; out < count && has_item(); ++out) {
       ring_.frozen_pop(take);
@@ -362,7 +402,28 @@ class queue {
     co_return went_in(self);
   }
 
-  task<void> pop_waiting(std::optional<T>& item) {
+  /// Pushes what push_some_soon() left of the items; `in` counts those that went in. True at the end.
+  task<bool> push_all_waiting(std::span<T> items, std::size_t& in) {
+    do {
+      const bool went_in = co_await push_waiting(items[in]);
+      if (!went_in) break;
+      ++in;
+    } while (!push_some_soon(items, in));
+    co_return true;
+  }
+
+  task<bool> pop_some_waiting(std::vector<T>& items, std::size_t count) {
+    std::optional<T> first;
+    co_await pop_waiting(first);
+    if (first) {
+      items.push_back(std::move(*first));
+      pop_some_now(items, count - 1);
+    }
+    co_return true;
+  }
+
+  /// True once it is known whether there is an item.
+  task<bool> pop_waiting(std::optional<T>& item) {
     detail::coroutine_waiter self;
     auto enlist = [&] { return enlist_pop(self, item); };
     auto cancel = [&] { withdraw(pop_waiters_, self); };
@@ -370,6 +431,7 @@ class queue {
     co_await self.suspend(enlist, cancel);
     if (self.failure) std::rethrow_exception(self.failure);
     if (self.reason() == wake_reason::cancelled) throw cancelled();
+    co_return true;
   }
 
   // How a callback learns what became of its operation.
@@ -538,5 +600,77 @@ class queue {
   detail::wait_list pop_waiters_;
   detail::wait_list drain_waiters_;
 };
+
+namespace detail {
+
+template <class T, class Item>
+class push_attempt {
+ public:
+  push_attempt(queue<T>& to, Item item) : to_(&to), item_(std::forward<Item>(item)) {}
+
+  bool now() { return to_->push_soon(item_); }
+  task<bool> later() { return to_->push_waiting(item_); }
+  pushed<T, Item> result(bool went_in) const {
+    if (!went_in) throw queue_closed();
+    return {};
+  }
+
+ private:
+  queue<T>* to_;
+  Item item_;
+};
+
+template <class T>
+class pop_attempt {
+ public:
+  explicit pop_attempt(queue<T>& from) noexcept : from_(&from) {}
+  // It is moved only before it is tried: to copy what is not there yet would cost more than to pop it.
+  pop_attempt(pop_attempt&& other) noexcept : from_(other.from_) {}
+
+  bool now() { return from_->pop_soon(item_); }
+  task<bool> later() { return from_->pop_waiting(item_); }
+  std::optional<T> result(bool) {
+    // Piece by piece: an optional read as a whole, just after its parts were written, has to wait for them.
+    std::optional<T> item;
+    if (item_) item.emplace(std::move(*item_));
+    return item;
+  }
+
+ private:
+  queue<T>* from_;
+  std::optional<T> item_;
+};
+
+template <class T>
+class push_all_attempt {
+ public:
+  push_all_attempt(queue<T>& to, std::span<T> items) noexcept : to_(&to), items_(items) {}
+
+  bool now() { return to_->push_some_soon(items_, in_); }
+  task<bool> later() { return to_->push_all_waiting(items_, in_); }
+  std::size_t result(bool) const noexcept { return in_; }
+
+ private:
+  queue<T>* to_;
+  std::span<T> items_;
+  std::size_t in_ = 0;
+};
+
+template <class T>
+class pop_some_attempt {
+ public:
+  pop_some_attempt(queue<T>& from, std::size_t count) noexcept : from_(&from), count_(count) {}
+
+  bool now() { return from_->pop_some_soon(items_, count_); }
+  task<bool> later() { return from_->pop_some_waiting(items_, count_); }
+  std::vector<T> result(bool) { return std::move(items_); }
+
+ private:
+  queue<T>* from_;
+  std::size_t count_;
+  std::vector<T> items_;
+};
+
+}  // namespace detail
 
 }  // namespace weft

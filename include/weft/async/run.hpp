@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/async/detail/attempt.hpp>
 #include <weft/async/task.hpp>
 
 #include <optional>     // for std::optional
@@ -11,7 +12,7 @@ namespace weft {
 namespace detail {
 
 template <class T>
-task<void> keep_result(task<T> work, std::optional<T>& result) {
+task<void> keep_result(task<T> work, std::optional<awaited<T>>& result) {
   result.emplace(co_await std::move(work));
 }
 
@@ -25,11 +26,11 @@ void run_loop(task<void> main);
 ///
 /// Thread safety: each call has its own loop; the coroutines of one call never run at the same time.
 template <class T>
-T run(task<T> main) {
-  if constexpr (std::is_void_v<T>) {
+detail::awaited<T> run(task<T> main) {
+  if constexpr (std::is_void_v<detail::awaited<T>>) {
     detail::run_loop(std::move(main));
   } else {
-    std::optional<T> result;
+    std::optional<detail::awaited<T>> result;
     detail::run_loop(detail::keep_result(std::move(main), result));
     return std::move(*result);
   }

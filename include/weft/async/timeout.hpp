@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/async/detail/attempt.hpp>
 #include <weft/async/detail/nursery.hpp>
 #include <weft/async/gather.hpp>
 #include <weft/async/sleep.hpp>
@@ -19,7 +20,7 @@ namespace weft {
 ///
 /// Cancellation: cancels the work and joins it. Throws `cancelled` unless the work had already finished.
 template <class T, class Rep, class Period>
-task<T> timeout(task<T> work, std::chrono::duration<Rep, Period> limit) {
+task<detail::awaited<T>> timeout(task<T> work, std::chrono::duration<Rep, Period> limit) {
   std::optional<detail::regular<T>> result;
   auto start = [&](detail::nursery& children) {
     // The two may run on different threads, so neither reads what the other writes before both are joined.
@@ -40,7 +41,7 @@ task<T> timeout(task<T> work, std::chrono::duration<Rep, Period> limit) {
     if (end.asked_to_stop) throw cancelled();
     throw timeout_error();
   }
-  if constexpr (!std::is_void_v<T>) co_return std::move(*result);
+  if constexpr (!std::is_void_v<detail::awaited<T>>) co_return std::move(*result);
 }
 
 }  // namespace weft

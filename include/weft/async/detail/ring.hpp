@@ -198,6 +198,11 @@ class ring {
     tail_.store(next(tail), std::memory_order_release);
   }
 
+  /// The calling thread has pushed (popped) through the locked operations: who waits for the other side is to
+  /// know that it is another thread.
+  void note_push() noexcept { note(pusher_); }
+  void note_pop() noexcept { note(popper_); }
+
   /// Hands the oldest item to `take(T&&)`; the ring is not empty. If `take` throws, the item stays.
   template <class Take>
   void frozen_pop(Take&& take) {

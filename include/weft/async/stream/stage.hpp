@@ -154,7 +154,7 @@ struct task_result {
 template <class T>
 struct task_result<task<T>> {
   static constexpr bool is_task = true;
-  using type = T;
+  using type = awaited<T>;
 };
 
 template <class Items, class Sink, class R>
