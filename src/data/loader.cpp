@@ -3,6 +3,7 @@
 
 #include <algorithm>           // for std::clamp, std::max, std::sort, std::lower_bound
 #include <atomic>              // for std::atomic
+#include <bit>                 // for std::bit_cast
 #include <chrono>              // for std::chrono::steady_clock
 #include <condition_variable>  // for std::condition_variable
 #include <exception>           // for std::exception_ptr
@@ -53,17 +54,62 @@ loader_options checked(loader_options options, std::int64_t samples, int threads
     refuse("rank is " + std::to_string(options.rank) + "; it must be from 0 to world - 1, which is " +
            std::to_string(options.world - 1));
   }
-  if (!options.weights.empty() && static_cast<std::int64_t>(options.weights.size()) != samples) {
-    refuse("there are " + std::to_string(options.weights.size()) + " weights for " + std::to_string(samples) +
+  const auto one_a_sample = [&](const char* what, std::size_t count) {
+    if (count == 0 || static_cast<std::int64_t>(count) == samples) return;
+    refuse("there are " + std::to_string(count) + " " + what + " for " + std::to_string(samples) +
            " samples; there must be one a sample");
+  };
+  one_a_sample("weights", options.weights.size());
+  one_a_sample("groups", options.groups.size());
+  one_a_sample("lengths", options.lengths.size());
+  if (!options.weights.empty() && !options.groups.empty()) {
+    refuse("there are weights and groups; give one of them");
+  }
+  if (!options.shares.empty() && options.groups.empty() && samples > 0) {
+    refuse("there are shares but no groups; give one a sample");
+  }
+  if (options.bucket_batches < 1) {
+    refuse("bucket_batches is " + std::to_string(options.bucket_batches) + "; it must be at least 1");
   }
   if (options.prefetch == 0) options.prefetch = 2 * threads;
   return options;
 }
 
-sampler sampler_of(const loader_options& options, std::int64_t samples) {
+sampler base_of(const loader_options& options, std::int64_t samples) {
   if (!options.weights.empty()) return sampler::weighted(options.weights, options.seed);
+  if (!options.groups.empty()) {
+    return sampler::grouped(options.groups, options.shares, options.shuffle, options.seed);
+  }
   return options.shuffle ? sampler::shuffled(samples, options.seed) : sampler::sequential(samples);
+}
+
+sampler sampler_of(const loader_options& options, std::int64_t samples) {
+  const sampler base = base_of(options, samples);
+  if (options.lengths.empty()) return base;
+  return base.by_length(options.lengths, options.batch_size, options.bucket_batches);
+}
+
+// What the order depends on beside the numbers of a loader_state; 0 for nothing.
+std::uint64_t fingerprint(const loader_options& options) {
+  std::uint64_t sum = 0;
+  const auto add = [&](std::uint64_t value) {
+    sum = (sum ^ value) * 0x9e3779b97f4a7c15U;
+    sum ^= sum >> 32;
+  };
+  const auto add_all = [&](std::uint64_t kind, const auto& values, auto bits) {
+    if (values.empty()) return;
+    add(kind);
+    add(values.size());
+    for (const auto value : values) add(bits(value));
+  };
+  const auto of_real = [](double value) { return std::bit_cast<std::uint64_t>(value); };
+  const auto of_integer = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+  add_all(1, options.weights, of_real);
+  add_all(2, options.groups, of_integer);
+  add_all(3, options.shares, of_real);
+  add_all(4, options.lengths, of_integer);
+  if (!options.lengths.empty()) add(static_cast<std::uint64_t>(options.bucket_batches));
+  return sum;
 }
 
 std::string reason_of(const std::exception_ptr& failure) {
@@ -93,6 +139,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
         maker_(maker),
         options_(checked(options, samples, pool.threads())),
         samples_(samples),
+        order_(fingerprint(options_)),
         sampler_(sampler_of(options_, samples)),
         per_epoch_(samples / options_.batch_size +
                    (!options_.drop_last && samples % options_.batch_size != 0 ? 1 : 0)),
@@ -101,6 +148,10 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     const bool endless = per_epoch_ > 0 && (options_.epochs == 0 || options_.epochs > most / per_epoch_);
     total_ = endless ? most : per_epoch_ * options_.epochs;
     in_flight_.reserve(slots_.size());
+    // The sampler has what it needs of them.
+    options_.weights = {};
+    options_.groups = {};
+    options_.lengths = {};
   }
 
   std::size_t slots() const noexcept { return slots_.size(); }
@@ -158,6 +209,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
             .seed = options_.seed,
             .shuffle = options_.shuffle,
             .drop_last = options_.drop_last,
+            .order = order_,
             .next = next_to_give_,
             .ahead = given_ahead_};
   }
@@ -171,8 +223,11 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     same("samples", where.samples, samples_);
     same("batch_size", where.batch_size, options_.batch_size);
     same("shuffle", where.shuffle, options_.shuffle);
-    if (options_.shuffle || !options_.weights.empty()) same("seed", where.seed, options_.seed);
+    if (options_.shuffle || order_ != 0) same("seed", where.seed, options_.seed);
     same("drop_last", where.drop_last, options_.drop_last);
+    if (where.order != order_) {
+      refuse("resume: the state was saved with other weights, groups, shares or lengths than this loader's");
+    }
     if (where.next < 0 || where.next > total_) {
       refuse("resume: the state is at batch " + std::to_string(where.next) + " of " + std::to_string(total_));
     }
@@ -379,15 +434,15 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     next.phase = phase::opening;
     next.batch = batch;
     next.epoch = batch / per_epoch_;
-    if (!order_ || order_epoch_ != next.epoch) {
+    if (!epoch_order_ || order_epoch_ != next.epoch) {
       const auto epoch = static_cast<std::uint64_t>(next.epoch);
-      order_ = std::make_shared<const epoch_order>(sampler_.order(epoch));
+      epoch_order_ = std::make_shared<const epoch_order>(sampler_.order(epoch));
       order_epoch_ = next.epoch;
       const philox seeds(options_.seed, sample_stream + epoch);
       sample_seed_ = seeds.word(0);
       replacement_seed_ = seeds.word(1);
     }
-    next.order = order_;
+    next.order = epoch_order_;
     next.sample_seed = sample_seed_;
     next.replacement_seed = replacement_seed_;
     const std::int64_t begin = (batch - next.epoch * per_epoch_) * options_.batch_size;
@@ -544,9 +599,9 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
         std::span(here.indices)
             .subspan(static_cast<std::size_t>(mine.begin), static_cast<std::size_t>(mine.end - mine.begin));
     const std::int64_t first = here.first + mine.begin;
-    std::int64_t position = first;
-    for (std::int64_t& index : indices) index = (*here.order)[position++];
     try {
+      std::int64_t position = first;
+      for (std::int64_t& index : indices) index = (*here.order)[position++];
       done.bytes += maker_.load_rows(mine.slot, {.indices = indices,
                                                  .row = mine.begin,
                                                  .epoch = here.epoch,
@@ -638,8 +693,9 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
 
   thread_pool& pool_;
   batch_maker& maker_;
-  const loader_options options_;
+  loader_options options_;
   const std::int64_t samples_;
+  const std::uint64_t order_;  // a fingerprint
   const sampler sampler_;
   const std::int64_t per_epoch_;
   std::int64_t total_ = 0;
@@ -654,7 +710,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   std::int64_t next_to_give_ = 0;
   std::vector<std::int64_t> given_ahead_;   // sorted, all above next_to_give_
   std::vector<std::int64_t> given_before_;  // by the loader that this one continues
-  std::shared_ptr<const epoch_order> order_;
+  std::shared_ptr<const epoch_order> epoch_order_;
   std::int64_t order_epoch_ = 0;
   std::uint64_t sample_seed_ = 0;
   std::uint64_t replacement_seed_ = 0;

@@ -7,7 +7,7 @@
 #include <weft/data/loader.hpp>
 #include <weft/data/sampler.hpp>
 
-#include <algorithm>   // for std::sort
+#include <algorithm>   // for std::sort, std::count_if
 #include <atomic>      // for std::atomic
 #include <functional>  // for std::function
 #include <latch>       // for std::latch
@@ -422,6 +422,96 @@ TEST(LoaderTest, DrawsByWeightForAnyThreadsAndRanksAndResumes) {
     draws.insert(batch->draws.begin(), batch->draws.end());
   }
   EXPECT_EQ(draws.size(), 30U);
+}
+
+TEST(LoaderTest, GroupsAndLengthsForAnyThreadsAndRanksAndResumed) {
+  std::vector<std::int32_t> groups;
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t i = 0; i < 90; ++i) {
+    groups.push_back(i % 9 == 0 ? 1 : 0);
+    lengths.push_back(i * 31 % 90);
+  }
+  const std::vector<double> shares = {1.0, 3.0};
+  const sampler natural = sampler::grouped(groups, {}, true, 5);
+  const sampler mixed = sampler::grouped(groups, shares, true, 5);
+  const sampler sorted = sampler::shuffled(90, 5).by_length(lengths, 9, 4);
+  struct way {
+    loader_options options;
+    const sampler* order;
+  };
+  const loader_options plain = {.batch_size = 9, .shuffle = true, .seed = 5, .epochs = 3};
+  std::vector<way> ways(3, {plain, &natural});
+  ways[0].options.groups = groups;
+  ways[1].options.groups = groups;
+  ways[1].options.shares = shares;
+  ways[1].order = &mixed;
+  ways[2].options.lengths = lengths;
+  ways[2].options.bucket_batches = 4;
+  ways[2].order = &sorted;
+  thread_pool one(1);
+  thread_pool three(3);
+  for (const way& each : ways) {
+    const batches wanted = expected(90, 9, 3, *each.order);
+    EXPECT_EQ(load(one, {90}, each.options), wanted);
+    EXPECT_EQ(load(three, {90}, each.options), wanted);
+    batches together(wanted.size());
+    for (std::int64_t rank = 0; rank < 4; ++rank) {
+      loader_options part = each.options;
+      part.rank = rank;
+      part.world = 4;
+      const batches mine = load(three, {90}, part);
+      for (std::size_t i = 0; i < mine.size(); ++i) {
+        together[i].insert(together[i].end(), mine[i].begin(), mine[i].end());
+      }
+    }
+    EXPECT_EQ(together, wanted);
+    for (std::size_t stop = 0; stop < wanted.size(); stop += 4) {
+      loader first(one, tens{90}, each.options);
+      batches seen;
+      for (std::size_t i = 0; i < stop; ++i) seen.push_back(**first.next_wait());
+      loader second(three, tens{90}, each.options);
+      second.resume(first.state());
+      for (auto& batch : second) seen.push_back(*batch);
+      EXPECT_EQ(seen, wanted);
+    }
+    // Every batch of the natural groups has one sample of the small one.
+    for (const indices& batch : expected(90, 9, 1, natural)) {
+      EXPECT_EQ(std::count_if(batch.begin(), batch.end(), [](auto value) { return value % 90 == 0; }), 1);
+    }
+  }
+}
+
+TEST(LoaderTest, ResumeRefusesOtherWeightsGroupsAndLengths) {
+  thread_pool pool(1);
+  const std::vector<double> halves(4, 0.5);
+  std::vector<loader_options> ways(7, {.batch_size = 2, .seed = 1});
+  ways[1].weights = halves;
+  ways[2].weights = {0.5, 0.5, 0.5, 0.25};
+  ways[3].groups = {0, 0, 1, 1};
+  ways[4].groups = {0, 0, 1, 1};
+  ways[4].shares = {1.0, 2.0};
+  ways[5].lengths = {1, 2, 3, 4};
+  ways[6].lengths = {1, 2, 3, 4};
+  ways[6].bucket_batches = 2;
+  for (std::size_t saved = 0; saved < ways.size(); ++saved) {
+    const loader_state state = loader(pool, tens{4}, ways[saved]).state();
+    for (std::size_t here = 0; here < ways.size(); ++here) {
+      loader other(pool, tens{4}, ways[here]);
+      if (here == saved) {
+        EXPECT_NO_THROW(other.resume(state));
+      } else {
+        EXPECT_THROW(other.resume(state), invalid_argument) << saved << " in " << here;
+      }
+    }
+  }
+  const auto made = [&](loader_options options) { loader all(pool, tens{4}, std::move(options)); };
+  loader_options both = ways[3];
+  both.weights = halves;
+  EXPECT_THROW(made(both), invalid_argument);
+  EXPECT_THROW(made({.groups = {0}}), invalid_argument);
+  EXPECT_THROW(made({.shares = {1.0}}), invalid_argument);
+  EXPECT_THROW(made({.lengths = {1}}), invalid_argument);
+  EXPECT_THROW(made({.lengths = {1, 2, 3, 4}, .bucket_batches = 0}), invalid_argument);
 }
 
 TEST(LoaderTest, UsesTheMemoryOfBatchesAgainAndABatchOutlivesTheLoader) {

@@ -276,8 +276,8 @@ class loader {
   /// not gone through. To be called before the first batch is asked for. The pool and the rank and world of
   /// the split may be others.
   ///
-  /// @throws invalid_argument if the state belongs to another set, seed, batch size or way of ordering, or if
-  ///         batches were asked for
+  /// @throws invalid_argument if the state belongs to another set, seed, batch size or way of ordering, to
+  ///         other weights, groups or lengths, or if batches were asked for
   void resume(const loader_state& where) { line_.resume(where); }
 
   /// What it has done so far.

@@ -5,7 +5,7 @@
 #include <weft/core/philox.hpp>
 
 #include <cstddef>  // for std::size_t
-#include <cstdint>  // for std::int64_t, std::uint64_t, std::uint8_t
+#include <cstdint>  // for std::int32_t, std::int64_t, std::uint64_t, std::uint8_t
 #include <span>     // for std::span
 #include <string>   // for std::string
 #include <utility>  // for std::move
@@ -31,6 +31,16 @@ struct loader_options {
   bool shuffle = false;
   /// If given, one a sample: an epoch's samples are drawn by sampler::weighted(), and shuffle says nothing.
   std::vector<double> weights = {};
+  /// If given, one a sample, from 0: its class, its source or another group. Every batch then has the groups
+  /// in the same proportion, as near as whole samples can be; see sampler::grouped(). Not with weights.
+  std::vector<std::int32_t> groups = {};
+  /// With groups, if given, one a group: the proportion. Otherwise it is that of their sizes, and an epoch
+  /// has every sample once.
+  std::vector<double> shares = {};
+  /// If given, one a sample: batches are made of samples of similar length; see sampler::by_length().
+  std::vector<std::int64_t> lengths = {};
+  /// With lengths: how many batches are sorted together; more of them need less padding and are less random.
+  std::int64_t bucket_batches = 64;
   /// The experiment's seed, for the order and for the random numbers that the source gets.
   std::uint64_t seed = 0;
   /// How often the source is gone through; 0 for without end.
@@ -96,6 +106,8 @@ struct loader_state {
   bool shuffle = false;
   /// Whether the loader leaves out a last batch that is not full.
   bool drop_last = false;
+  /// A number made of the loader's weights, groups, shares and lengths; 0 without any.
+  std::uint64_t order = 0;
   /// The first batch that has not been given out.
   std::int64_t next = 0;
   /// The batches behind it that have been, with as_ready.

@@ -3,7 +3,7 @@
 #include <weft/core/philox.hpp>
 
 #include <cstddef>  // for std::size_t
-#include <cstdint>  // for std::int64_t, std::uint16_t, std::uint64_t
+#include <cstdint>  // for std::int32_t, std::int64_t, std::uint16_t, std::uint64_t
 #include <memory>   // for std::shared_ptr
 #include <span>     // for std::span
 #include <vector>   // for std::vector
@@ -12,30 +12,26 @@ namespace weft {
 
 namespace detail {
 
-/// Draws an index with a given probability in constant time: the alias method (Walker, 1977), set up in
-/// Vose's way (1991).
-class alias_table {
+/// An epoch's order that is more than a permutation of all samples.
+class computed_order {
  public:
-  explicit alias_table(std::span<const double> weights);
-
-  std::int64_t size() const noexcept { return static_cast<std::int64_t>(columns_.size()); }
-  /// @param place which of the random numbers
-  std::int64_t draw(const philox& random, std::uint64_t place) const noexcept;
-
- private:
-  struct column {
-    double share;        // of the column that is its own index's
-    std::int64_t other;  // whose the rest is
-  };
-  std::vector<column> columns_;
+  computed_order() = default;
+  computed_order(const computed_order&) = delete;
+  computed_order& operator=(const computed_order&) = delete;
+  virtual ~computed_order() = default;
+  virtual std::int64_t at(std::int64_t position) const = 0;
 };
+
+class alias_table;
+class group_plan;
+struct length_plan;
 
 }  // namespace detail
 
-/// The samples of one epoch in their order, each computed when it is asked for: no index of the whole set is
-/// held, whatever its size, so an epoch can be entered anywhere at once.
+/// The samples of one epoch in their order, each computed when it is asked for, so an epoch can be entered
+/// anywhere at once.
 ///
-/// Thread safety: immutable, so distinct and shared objects are safe.
+/// Thread safety: distinct and shared objects are safe.
 class epoch_order {
  public:
   /// No samples.
@@ -44,10 +40,11 @@ class epoch_order {
   /// The number of samples.
   std::int64_t size() const noexcept { return count_; }
 
-  /// Which sample comes at this position, in [0, size()), not checked.
-  std::int64_t operator[](std::int64_t position) const noexcept {
+  /// Which sample comes at this position, in [0, size()), not checked. Throws std::bad_alloc where a part of
+  /// an order by groups or lengths is made.
+  std::int64_t operator[](std::int64_t position) const {
     if (!table_.empty()) return table_[static_cast<std::size_t>(position)];
-    if (weights_) return weights_->draw(random_, static_cast<std::uint64_t>(position));
+    if (computed_) return computed_->at(position);
     return shuffles_ ? permuted(position) : position;
   }
 
@@ -55,7 +52,7 @@ class epoch_order {
   friend class sampler;
 
   epoch_order(std::int64_t count, bool shuffles, const philox& random);
-  epoch_order(std::shared_ptr<const detail::alias_table> weights, const philox& random);
+  epoch_order(std::int64_t count, std::shared_ptr<const detail::computed_order> computed);
   std::int64_t permuted(std::int64_t position) const noexcept;
 
   std::int64_t count_ = 0;
@@ -64,10 +61,11 @@ class epoch_order {
   std::uint64_t rows_ = 0;            // the network's two halves: rows_ * columns_ >= count_
   std::uint64_t columns_ = 0;         // 0 unless there is no table
   std::vector<std::uint16_t> table_;  // of a small set
-  std::shared_ptr<const detail::alias_table> weights_;
+  std::shared_ptr<const detail::computed_order> computed_;
 };
 
-/// The orders of a data set's epochs: in each, every sample exactly once, by index, unless it is weighted().
+/// The orders of a data set's epochs: in each, every sample exactly once, by index, unless it is weighted()
+/// or grouped() with shares.
 ///
 /// The order is a pure function of the number of samples, the seed and the epoch, computed with weft::philox:
 /// it does not depend on threads, on what was drawn before, or on the machine.
@@ -100,10 +98,43 @@ class sampler {
   /// @throws invalid_argument if a weight is negative or not finite, or if all are 0
   static sampler weighted(std::span<const double> weights, std::uint64_t seed);
 
+  /// Every epoch the groups in constant proportion: of the first p samples, less than one more or less than
+  /// p times its share is of a group, so a batch has less than two too many or too few of it. Groups are
+  /// classes (stratified batches), sources that are mixed, or anything else. Each group has an order of its
+  /// own, shuffled anew whenever it has been gone through.
+  ///
+  /// Without shares they are the groups' sizes, and an epoch holds every sample once. With others an epoch is
+  /// as long, a group of a larger share comes several times, and of one with a smaller share the next epoch
+  /// goes on where this one ended: over the epochs, no sample of a group comes twice more than another.
+  ///
+  /// Memory: 20 bytes a sample, and two bytes for each that was asked for in groups of up to 65,536.
+  ///
+  /// @param groups one a sample, from 0; @param shares one a group, not negative, or none
+  /// @param shuffle whether samples of a group are shuffled, or in the order of their indices
+  /// @param seed the experiment's seed
+  /// @throws invalid_argument if a group is negative, if a share is negative or not finite, if there is not
+  /// one
+  ///         a group, if all are 0, or if a group that has a share has no sample
+  static sampler grouped(std::span<const std::int32_t> groups, std::span<const double> shares, bool shuffle,
+                         std::uint64_t seed);
+
+  /// The same epochs with samples of similar length together, so that batches need little padding: of every
+  /// `window` batches the samples are sorted by length and cut into batches, whose order is shuffled if the
+  /// samples' order is. The samples that do not fill a batch are the last ones of the epoch, of any length.
+  /// Memory: 8 bytes a sample, and 8 for each that was asked for.
+  ///
+  /// @param lengths one a sample; @param batch_size how many samples make a batch, at least 1
+  /// @param window how many batches are sorted together, at least 1: more of them need less padding and are
+  ///        less random
+  /// @throws invalid_argument if a number is too small, or if there is not one length a sample
+  sampler by_length(std::span<const std::int64_t> lengths, std::int64_t batch_size,
+                    std::int64_t window) const;
+
   /// The number of samples, which is the length of every epoch.
   std::int64_t count() const noexcept { return count_; }
 
-  /// The order of one epoch. Time and memory do not grow with count() beyond 65,536.
+  /// The order of one epoch. Time and memory do not grow with count() beyond 65,536; those of an order by
+  /// lengths or groups are taken where it is asked for a position.
   epoch_order order(std::uint64_t number) const;
 
   /// The indices of one epoch, in order, as an array: what order() gives. Time and memory are proportional to
@@ -117,6 +148,8 @@ class sampler {
   bool shuffles_;
   std::uint64_t seed_;
   std::shared_ptr<const detail::alias_table> weights_;
+  std::shared_ptr<const detail::group_plan> groups_;
+  std::shared_ptr<const detail::length_plan> lengths_;
 };
 
 /// An order cut into batches of equal size, the last one smaller unless it is dropped. It borrows nothing:
