@@ -11,10 +11,14 @@
 #include <weft/data/image_set.hpp>
 #include <weft/data/image_shards.hpp>
 #include <weft/data/image_target.hpp>
+#include <weft/data/joined.hpp>
 #include <weft/data/jpeg.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/loader_options.hpp>
+#include <weft/data/mapped.hpp>
+#include <weft/data/padded.hpp>
 #include <weft/data/png.hpp>
 #include <weft/data/records.hpp>
+#include <weft/data/sample_cache.hpp>
 #include <weft/data/sampler.hpp>
 #include <weft/data/tar.hpp>

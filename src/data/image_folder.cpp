@@ -71,6 +71,10 @@ std::int64_t image_folder::load(const sample_request& request, batch_type& batch
   return static_cast<std::int64_t>(content.size());
 }
 
+void image_folder::will_need(std::int64_t index) const {
+  open_file::will_need(name(index));
+}
+
 void image_folder::keep(batch_type& batch, std::span<const std::int64_t> rows) const {
   batch.images = detail::kept_rows(batch.images, rows);
   batch.labels = detail::kept_rows(batch.labels, rows);

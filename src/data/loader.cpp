@@ -1,4 +1,6 @@
+#include <data/reading_time.hpp>
 #include <weft/data/detail/batch_line.hpp>
+#include <weft/data/detail/loader_tuner.hpp>
 #include <weft/data/sampler.hpp>
 
 #include <algorithm>           // for std::clamp, std::max, std::sort, std::lower_bound
@@ -27,6 +29,8 @@ constexpr std::int64_t claim_nanoseconds = 50'000;
 /// After this time a worker lets other users of the pool have the thread.
 constexpr std::chrono::milliseconds slice(4);
 
+constexpr std::int64_t batches_between_tunings = 8;
+constexpr int most_read_ahead = 1024;
 constexpr int replacements = 16;
 constexpr std::size_t most_failures_kept = 1000;
 
@@ -42,9 +46,15 @@ loader_options checked(loader_options options, std::int64_t samples, int threads
   if (options.epochs < 0) {
     refuse("epochs is " + std::to_string(options.epochs) + "; it must be positive, or 0 for without end");
   }
+  if (options.threads < 0) {
+    refuse("threads is " + std::to_string(options.threads) + "; it must be positive, or 0 for the pool's");
+  }
   if (options.prefetch < 0) {
     refuse("prefetch is " + std::to_string(options.prefetch) +
-           "; it must be positive, or 0 for twice the pool's threads");
+           "; it must be positive, or 0 for twice the threads");
+  }
+  if (options.read_ahead < 0) {
+    refuse("read_ahead is " + std::to_string(options.read_ahead) + "; it cannot be negative");
   }
   if (options.world < 1 || options.world > options.batch_size) {
     refuse("world is " + std::to_string(options.world) + "; it must be from 1 to batch_size, which is " +
@@ -71,7 +81,8 @@ loader_options checked(loader_options options, std::int64_t samples, int threads
   if (options.bucket_batches < 1) {
     refuse("bucket_batches is " + std::to_string(options.bucket_batches) + "; it must be at least 1");
   }
-  if (options.prefetch == 0) options.prefetch = 2 * threads;
+  options.threads = options.threads == 0 ? threads : std::min(options.threads, threads);
+  if (options.prefetch == 0) options.prefetch = 2 * options.threads;
   return options;
 }
 
@@ -143,11 +154,16 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
         sampler_(sampler_of(options_, samples)),
         per_epoch_(samples / options_.batch_size +
                    (!options_.drop_last && samples % options_.batch_size != 0 ? 1 : 0)),
-        slots_(static_cast<std::size_t>(options_.prefetch)) {
+        slots_(static_cast<std::size_t>(options_.prefetch)),
+        tuning_{options_.threads, options_.prefetch, options_.read_ahead} {
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     const bool endless = per_epoch_ > 0 && (options_.epochs == 0 || options_.epochs > most / per_epoch_);
     total_ = endless ? most : per_epoch_ * options_.epochs;
     in_flight_.reserve(slots_.size());
+    if (options_.autotune) {
+      tuner_.emplace(loader_tuning{options_.threads, options_.prefetch, most_read_ahead});
+      tuning_ = tuner_->chosen();
+    }
     // The sampler has what it needs of them.
     options_.weights = {};
     options_.groups = {};
@@ -197,7 +213,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
       const std::lock_guard lock(mutex_);
       slots_[index].phase = phase::free;
       // Several at once: a worker that comes for one small batch has hardly anything to do.
-      if (in_flight_.size() > slots_.size() / 2) return;
+      if (in_flight_.size() > static_cast<std::size_t>(tuning_.prefetch) / 2) return;
     }
     invite();
   }
@@ -249,6 +265,10 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     if (begun_) now.seconds = seconds(nanoseconds((ended_ ? *ended_ : clock::now()) - since_));
     now.waited = seconds(waited_);
     now.loading = seconds(loading_);
+    now.reading = seconds(reading_);
+    now.finishing = seconds(finishing_);
+    now.tuning = tuning_;
+    now.cache = maker_.cached();
     return now;
   }
 
@@ -274,8 +294,18 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     std::uint64_t replacement_seed = 0;
     std::vector<std::int64_t> indices;
     std::vector<std::int64_t> skipped;  // rows, in any order
-    std::exception_ptr failure;         // of row failed_row
+    std::int64_t hints_begin = 0;       // positions that the source is told of
+    std::int64_t hints_end = 0;
+    std::exception_ptr failure;  // of row failed_row
     std::int64_t failed_row = 0;
+  };
+
+  /// When it was tuned last, and what had been measured by then, in nanoseconds.
+  struct measured {
+    std::int64_t since = 0;
+    std::int64_t waited = 0;
+    std::int64_t loading = 0;
+    std::int64_t reading = 0;
   };
 
   struct portion {
@@ -365,6 +395,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     }
     ++counted_.batches;
     counted_.samples += static_cast<std::int64_t>(from.indices.size());
+    if (tuner_ && counted_.batches % batches_between_tunings == 0) tune();
     if (from.batch != next_to_give_) {
       given_ahead_.insert(std::lower_bound(given_ahead_.begin(), given_ahead_.end(), from.batch), from.batch);
       return;
@@ -377,6 +408,16 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
                        std::lower_bound(given_ahead_.begin(), given_ahead_.end(), next_to_give_));
   }
 
+  void tune() {
+    const std::int64_t now = nanoseconds(clock::now() - since_);
+    const measured last = std::exchange(tuned_at_, {now, waited_, loading_, reading_});
+    tuner_->observe({.seconds = seconds(now - last.since),
+                     .waited = seconds(waited_ - last.waited),
+                     .loading = seconds(loading_ - last.loading),
+                     .reading = seconds(reading_ - last.reading)});
+    tuning_ = tuner_->chosen();
+  }
+
   // ---- workers --------------------------------------------------------------------------------------------
 
   bool more_to_open() noexcept {
@@ -385,6 +426,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   }
 
   std::optional<std::size_t> free_slot() const noexcept {
+    if (in_flight_.size() >= static_cast<std::size_t>(tuning_.prefetch)) return std::nullopt;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       if (slots_[i].phase == phase::free) return i;
     }
@@ -399,7 +441,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   }
 
   bool worker_wanted() {
-    return !closed_ && !failure_ && workers_ < pool_.threads() &&
+    return !closed_ && !failure_ && workers_ < tuning_.threads &&
            (slot_with_rows() || (free_slot() && more_to_open()));
   }
 
@@ -454,6 +496,29 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     next.unfinished = next.rows;
     next.skipped.clear();
     next.failure = nullptr;
+    plan_reading(next);
+  }
+
+  // Which positions of the epoch the source is told of when this batch is opened: each once.
+  void plan_reading(slot& next) {
+    next.hints_begin = next.hints_end = 0;
+    if (tuning_.read_ahead == 0 || !maker_.reads_ahead()) return;
+    if (hinted_epoch_ != next.epoch) hinted_ = 0;
+    hinted_epoch_ = next.epoch;
+    const std::int64_t last = std::min(per_epoch_ * options_.batch_size, samples_);
+    next.hints_begin = std::max(hinted_, next.first + next.rows);
+    next.hints_end = std::min(next.first + next.rows + tuning_.read_ahead, last);
+    hinted_ = std::max(hinted_, next.hints_end);
+  }
+
+  void tell_source(const slot& fresh) {
+    for (std::int64_t position = fresh.hints_begin; position < fresh.hints_end; ++position) {
+      const std::int64_t begin = position / options_.batch_size * options_.batch_size;
+      const std::int64_t whole = std::min(options_.batch_size, samples_ - begin);
+      const std::int64_t row = position - begin;
+      if (row < part(whole, options_.rank) || row >= part(whole, options_.rank + 1)) continue;
+      maker_.will_need((*fresh.order)[position]);
+    }
   }
 
   // Where the rank's part of so many samples begins: whole * rank / world without overflow.
@@ -490,7 +555,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
       bool another = false;
       {
         const std::lock_guard lock(mutex_);
-        mine = claim();
+        if (workers_ <= tuning_.threads) mine = claim();
         if (!mine) {
           --workers_;
           leave();
@@ -536,6 +601,8 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     try {
       fresh.indices.resize(static_cast<std::size_t>(fresh.rows));
       maker_.prepare(index, fresh.rows);
+      tell_source(fresh);
+      if (fresh.rows == 0 && maker_.finishes()) maker_.finish(index);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -551,6 +618,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
 
   void fill(const portion& mine) noexcept {
     const clock::time_point begin = clock::now();
+    const std::int64_t read_before = reading_nanoseconds();
     outcome done;
     if (!load_together(mine, done)) {
       for (std::int64_t row = mine.begin; row < mine.end; ++row) {
@@ -566,6 +634,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     {
       const std::lock_guard lock(mutex_);
       record(done, taken, rows);
+      reading_ += reading_nanoseconds() - read_before;
       here.skipped.insert(here.skipped.end(), done.skipped.begin(), done.skipped.end());
       if (done.failure && (!here.failure || done.failed_row < here.failed_row)) {
         here.failure = done.failure;
@@ -573,10 +642,10 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
       }
       here.unfinished -= rows;
       last = here.unfinished == 0;
-      if (last && here.skipped.empty()) here.phase = phase::made;
+      if (last && here.skipped.empty() && !maker_.finishes()) here.phase = phase::made;
     }
     if (!last) return;
-    if (!here.skipped.empty()) leave_out(mine.slot);
+    if (!here.skipped.empty() || maker_.finishes()) complete(mine.slot);
     arrival_.set();
   }
 
@@ -669,26 +738,35 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   }
 
   // The slot is this worker's alone now: all of its rows are done.
-  void leave_out(std::size_t index) noexcept {
+  void complete(std::size_t index) noexcept {
     slot& here = slots_[index];
-    std::exception_ptr failure;
+    std::exception_ptr failure = here.failure;
+    const clock::time_point begin = clock::now();
     try {
-      std::sort(here.skipped.begin(), here.skipped.end());
-      std::vector<std::int64_t> kept;
-      for (std::int64_t row = 0; row < here.rows; ++row) {
-        if (!std::binary_search(here.skipped.begin(), here.skipped.end(), row)) kept.push_back(row);
-      }
-      maker_.keep(index, kept);
-      for (std::size_t i = 0; i < kept.size(); ++i) {
-        here.indices[i] = here.indices[static_cast<std::size_t>(kept[i])];
-      }
-      here.indices.resize(kept.size());
+      if (!here.skipped.empty()) leave_out(index);
+      if (!failure && maker_.finishes()) maker_.finish(index);
     } catch (...) {
-      failure = std::current_exception();
+      if (!failure) failure = std::current_exception();
     }
+    const std::int64_t taken = nanoseconds(clock::now() - begin);
     const std::lock_guard lock(mutex_);
-    if (!here.failure) here.failure = failure;
+    finishing_ += taken;
+    here.failure = failure;
     here.phase = phase::made;
+  }
+
+  void leave_out(std::size_t index) {
+    slot& here = slots_[index];
+    std::sort(here.skipped.begin(), here.skipped.end());
+    std::vector<std::int64_t> kept;
+    for (std::int64_t row = 0; row < here.rows; ++row) {
+      if (!std::binary_search(here.skipped.begin(), here.skipped.end(), row)) kept.push_back(row);
+    }
+    maker_.keep(index, kept);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      here.indices[i] = here.indices[static_cast<std::size_t>(kept[i])];
+    }
+    here.indices.resize(kept.size());
   }
 
   thread_pool& pool_;
@@ -721,8 +799,15 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   std::exception_ptr failure_;
   std::int64_t sample_time_ = 0;  // nanoseconds
   loader_stats counted_;
-  std::int64_t waited_ = 0;   // nanoseconds
-  std::int64_t loading_ = 0;  // nanoseconds
+  std::int64_t waited_ = 0;     // nanoseconds
+  std::int64_t loading_ = 0;    // nanoseconds
+  std::int64_t reading_ = 0;    // of them
+  std::int64_t finishing_ = 0;  // nanoseconds
+  loader_tuning tuning_;
+  std::optional<loader_tuner> tuner_;
+  measured tuned_at_;
+  std::int64_t hinted_ = 0;  // positions of the epoch that the source was told of
+  std::int64_t hinted_epoch_ = 0;
   clock::time_point since_;
   std::optional<clock::time_point> ended_;
   std::vector<failed_sample> failures_;

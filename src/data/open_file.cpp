@@ -1,7 +1,8 @@
 #include <data/open_file.hpp>
+#include <data/reading_time.hpp>
 #include <weft/core/error.hpp>
 
-#include <fcntl.h>     // for ::open
+#include <fcntl.h>     // for ::open, ::posix_fadvise
 #include <sys/stat.h>  // for ::fstat
 #include <unistd.h>    // for ::read, ::pread, ::close
 
@@ -19,10 +20,19 @@ constexpr std::int64_t most_bytes = std::int64_t{1} << 30;
   throw io_error(path, action, std::error_code(code, std::generic_category()));
 }
 
+int open_for_reading(const std::string& path) {
+  const reading_time counted;
+  return ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+}
+
 }  // namespace
 
-open_file::open_file(const std::string& path)
-    : path_(path), number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+std::int64_t& reading_nanoseconds() noexcept {
+  static thread_local std::int64_t spent = 0;
+  return spent;
+}
+
+open_file::open_file(const std::string& path) : path_(path), number_(open_for_reading(path)) {
   if (number_ < 0) fail(path, "open", errno);
 }
 
@@ -36,7 +46,15 @@ std::int64_t open_file::size() const {
   return facts.st_size;
 }
 
+void open_file::will_need(const std::string& path) noexcept {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;  // found when it is read
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_WILLNEED);
+  ::close(file);
+}
+
 void open_file::read(std::vector<std::uint8_t>& content) const {
+  const reading_time counted;
   const auto refuse = [&](std::int64_t bytes) {
     throw format_error(path_, 0,
                        std::to_string(bytes) + " bytes are too many for a sample: at most " +
@@ -59,6 +77,7 @@ void open_file::read(std::vector<std::uint8_t>& content) const {
 }
 
 void open_file::read_at(std::int64_t offset, std::span<std::uint8_t> out) const {
+  const reading_time counted;
   std::size_t filled = 0;
   while (filled < out.size()) {
     const auto at = offset + static_cast<std::int64_t>(filled);

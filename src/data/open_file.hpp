@@ -21,6 +21,8 @@ class open_file {
   std::int64_t size() const;
   /// All of it, whatever its stated size; throws format_error beyond 1 GiB.
   void read(std::vector<std::uint8_t>& content) const;
+  /// Has the system read the file from now on, without waiting for it; nothing if it cannot.
+  static void will_need(const std::string& path) noexcept;
   /// Exactly these bytes; throws format_error if the file ends before.
   void read_at(std::int64_t offset, std::span<std::uint8_t> out) const;
 

@@ -233,6 +233,8 @@ class tensor {
 
   /// Whose memory the elements lie in.
   place where() const noexcept { return data_.get_deleter().where(); }
+  /// The memory that was asked for them; null for the host's heap.
+  const std::shared_ptr<memory>& source() const noexcept { return data_.get_deleter().source; }
 
   /// The first element; null only if nothing was ever allocated.
   T* data() noexcept { return data_.get(); }

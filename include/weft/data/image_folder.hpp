@@ -38,6 +38,8 @@ class image_folder {
   std::int64_t size() const noexcept { return static_cast<std::int64_t>(files_.size()); }
   /// The names of the classes; a label is an index into them.
   const std::vector<std::string>& classes() const noexcept { return classes_; }
+  /// The classes of all images, e.g. as a loader's groups.
+  const std::vector<std::int32_t>& labels() const noexcept { return labels_; }
   /// The class of an image. @param index which image, in [0, size()), not checked
   std::int32_t label(std::int64_t index) const noexcept { return labels_[static_cast<std::size_t>(index)]; }
   /// The path of an image. @param index which image, in [0, size()), not checked
@@ -58,6 +60,9 @@ class image_folder {
   /// @throws io_error if the file cannot be read; format_error if it is no whole image or
   ///         larger than 1 GiB
   std::int64_t load(const sample_request& request, batch_type& batch) const;
+
+  /// Has the system read an image's file from now on. @param index which image, in [0, size()), not checked
+  void will_need(std::int64_t index) const;
 
   /// Drops all rows but these. @param batch what is made smaller @param rows ascending
   void keep(batch_type& batch, std::span<const std::int64_t> rows) const;

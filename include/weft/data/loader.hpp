@@ -2,23 +2,25 @@
 
 #include <weft/async/stream/map.hpp>
 #include <weft/async/task.hpp>
+#include <weft/compute/device_prefetch.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/philox.hpp>
 #include <weft/data/detail/batch_line.hpp>
 #include <weft/data/loader_options.hpp>
 #include <weft/pool/thread_pool.hpp>
 
-#include <algorithm>    // for std::move
+#include <algorithm>    // for std::copy_n
 #include <concepts>     // for std::convertible_to, std::same_as
 #include <cstddef>      // for std::size_t, std::ptrdiff_t
 #include <cstdint>      // for std::int64_t
+#include <functional>   // for std::function
 #include <iterator>     // for std::input_iterator_tag, std::default_sentinel_t
 #include <memory>       // for std::shared_ptr
 #include <mutex>        // for std::mutex
 #include <optional>     // for std::optional
 #include <span>         // for std::span
 #include <string>       // for std::string
-#include <type_traits>  // for std::is_void_v
+#include <type_traits>  // for std::is_void_v, std::remove_reference_t
 #include <utility>      // for std::move, std::exchange
 #include <vector>       // for std::vector
 
@@ -51,13 +53,16 @@ concept value_source = detail::sized_source<S> && requires(const S& source, std:
 ///     std::int64_t load(const sample_request&, batch_type&) const;
 ///
 /// prepare() gives the batch place for so many samples, whatever it held; load() returns the bytes that it
-/// read, for stats(). Two more may be there:
+/// read, for stats(). More may be there:
 ///
 ///     void keep(batch_type&, std::span<const std::int64_t> rows) const;
 ///     std::int64_t load_rows(const sample_rows&, batch_type&) const;
+///     void finish(batch_type&) const;
 ///
 /// keep() drops all other rows: bad_sample::skip needs it. load_rows() does the same as load() for several
-/// rows, where that is faster in one call; if it throws, each of them is loaded again on its own.
+/// rows, where that is faster in one call; if it throws, each of them is loaded again on its own. finish() is
+/// called once for every batch, when all of its samples are there; what it throws is thrown in the batch's
+/// place.
 ///
 /// The loader calls load() and load_rows() from several threads at the same time, for different rows of one
 /// batch too.
@@ -69,7 +74,9 @@ concept batch_source = detail::sized_source<S> &&
 };
 
 /// What a loader loads from. A source may also name its samples for error reports, e.g. by their file:
-/// `std::string name(std::int64_t index) const`.
+/// `std::string name(std::int64_t index) const`; begin to read one that will soon be loaded:
+/// `void will_need(std::int64_t index) const`, called from several threads; and tell what its cache does:
+/// `cache_stats cached() const`, called from any thread.
 template <class S>
 concept sample_source = value_source<S> || batch_source<S>;
 
@@ -185,7 +192,8 @@ class loaded_batch {
 ///
 /// The samples of one batch are loaded by all threads together, so the first batch is there as soon as it can
 /// be; a slow sample holds back its batch, and with `ordered` those behind it, of which at most `prefetch`
-/// are made. Memory: prefetch batches here, and those that the caller holds.
+/// are made. Memory: prefetch batches here, and those that the caller holds. With autotune, threads and
+/// prefetch are chosen by how much the caller waits; the batches stay the same.
 ///
 /// Nothing starts before the first batch is asked for. The destructor blocks until the samples that are being
 /// loaded are done. The pool must outlive the loader.
@@ -212,6 +220,29 @@ class loader {
   loader(const loader&) = delete;
   loader& operator=(const loader&) = delete;
   ~loader() { line_.close(); }
+
+  /// Has the tensors of all batches lie in this memory: with a staging_pool or pinned_memory() a GPU copies
+  /// them without a stop in between, see device_prefetch(). Those that the source allocates elsewhere are
+  /// moved, which costs something once for each batch that is not another one's memory used again. To be
+  /// called before the first batch is asked for.
+  ///
+  /// @param where host memory, not null
+  /// @throws invalid_argument if it is another's or null
+  void use_memory(std::shared_ptr<memory> where) {
+    if (!where || where->where() != place{}) {
+      throw invalid_argument(
+          "loader: use_memory takes the host's memory: batches are made there, and device_prefetch() moves "
+          "them");
+    }
+    maker_.move_tensors = [where](batch_type& batch, bool with_elements) {
+      detail::for_each_tensor(batch, [&](auto& values) {
+        if (values.source() == where) return;
+        std::remove_reference_t<decltype(values)> there(values.extents(), where);
+        if (with_elements) std::copy_n(values.data(), values.size(), there.data());
+        values = std::move(there);
+      });
+    };
+  }
 
   /// The next batch, or nothing after the last epoch. Throws load_error where a sample cannot be loaded and
   /// on_error is `stop`, and again if it is called again; `cancelled` if the pool's calls were cancelled.
@@ -280,7 +311,7 @@ class loader {
   ///         other weights, groups or lengths, or if batches were asked for
   void resume(const loader_state& where) { line_.resume(where); }
 
-  /// What it has done so far.
+  /// What it has done so far, and how it works.
   loader_stats stats() const { return line_.stats(); }
 
   /// The samples that could not be loaded, in the order in which that was found; at most the first 1000, all
@@ -304,6 +335,7 @@ class loader {
       } else {
         batches[slot].resize(static_cast<std::size_t>(samples));
       }
+      if (move_tensors) move_tensors(batches[slot], false);
     }
 
     std::int64_t load(std::size_t slot, const sample_request& request) override {
@@ -341,6 +373,27 @@ class loader {
       }
     }
 
+    bool finishes() const noexcept override { return has_finish || move_tensors != nullptr; }
+
+    void finish(std::size_t slot) override {
+      if constexpr (has_finish) source.finish(batches[slot]);
+      if (move_tensors) move_tensors(batches[slot], true);
+    }
+
+    bool reads_ahead() const noexcept override { return has_will_need; }
+
+    void will_need(std::int64_t index) override {
+      if constexpr (has_will_need) source.will_need(index);
+    }
+
+    cache_stats cached() const override {
+      if constexpr (requires { source.cached(); }) {
+        return source.cached();
+      } else {
+        return {};
+      }
+    }
+
     std::string name(std::int64_t index) const override {
       if constexpr (requires { source.name(index); }) {
         return source.name(index);
@@ -350,6 +403,8 @@ class loader {
     }
 
     Source source;
+    /// Puts tensors of the wanted memory in the place of others, with their elements or without.
+    std::function<void(batch_type&, bool)> move_tensors;
     std::vector<batch_type> batches;
     std::shared_ptr<detail::batch_shelf<batch_type>> shelf;
   };
@@ -366,6 +421,12 @@ class loader {
       batch_source<Source> && requires(const Source& from, batch_type& batch, const sample_rows& rows) {
     from.load_rows(rows, batch);
   };
+
+  static constexpr bool has_finish = batch_source<Source> && requires(const Source& from, batch_type& batch) {
+    from.finish(batch);
+  };
+
+  static constexpr bool has_will_need = requires(const Source& from) { from.will_need(std::int64_t{0}); };
 
   static const loader_options& checked(const loader_options& options) {
     if (!can_keep && options.on_error == bad_sample::skip) {

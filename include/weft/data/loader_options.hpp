@@ -3,6 +3,7 @@
 #include <weft/async/stream/map.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/philox.hpp>
+#include <weft/data/sample_cache.hpp>
 
 #include <cstddef>  // for std::size_t
 #include <cstdint>  // for std::int32_t, std::int64_t, std::uint64_t, std::uint8_t
@@ -45,8 +46,15 @@ struct loader_options {
   std::uint64_t seed = 0;
   /// How often the source is gone through; 0 for without end.
   std::int64_t epochs = 1;
-  /// How many batches may be in work or ready at the same time; 0 for twice the pool's threads.
+  /// How many of the pool's threads load at the same time, at most; 0 for all.
+  int threads = 0;
+  /// How many batches may be in work or ready at the same time; 0 for twice the threads.
   int prefetch = 0;
+  /// How many samples ahead a source that has will_need() is told of those that come; 0 for not at all.
+  int read_ahead = 0;
+  /// Whether threads, prefetch and read_ahead are chosen while it runs, from how much the caller waits;
+  /// threads and prefetch are then the most that it may choose, and read_ahead is up to 1024.
+  bool autotune = false;
   /// Whether a last batch of an epoch that is not full is left out.
   bool drop_last = false;
   /// Whether batches come in their order, or as they are ready, so that a slow sample delays only its own.
@@ -117,6 +125,19 @@ struct loader_state {
   friend bool operator==(const loader_state&, const loader_state&) = default;
 };
 
+/// How a loader works; see loader_options.
+struct loader_tuning {
+  /// How many threads load at the same time, at most.
+  int threads = 0;
+  /// How many batches are in work or ready, at most.
+  int prefetch = 0;
+  /// How many samples ahead the source is told of.
+  int read_ahead = 0;
+
+  /// Whether all are the same.
+  friend bool operator==(const loader_tuning&, const loader_tuning&) = default;
+};
+
 /// What a loader has done.
 struct loader_stats {
   /// Samples in the batches that were given out.
@@ -131,12 +152,25 @@ struct loader_stats {
   double seconds = 0.0;
   /// The part of it that the caller waited in next(), or loaded samples in next_wait(), in seconds.
   double waited = 0.0;
-  /// Time spent in the source, summed over threads, in seconds.
+  /// Time spent in the source's load() and load_rows(), summed over threads, in seconds.
   double loading = 0.0;
+  /// The part of it that files were read, by the sources of weft, in seconds.
+  double reading = 0.0;
+  /// Time spent in the source's finish(), summed over threads, in seconds.
+  double finishing = 0.0;
+  /// What the source's cache has done.
+  cache_stats cache = {};
+  /// How it works now: as the options say, or as autotune has chosen.
+  loader_tuning tuning = {};
 
   /// Samples per second since the first batch was asked for.
   double samples_per_second() const noexcept {
     return seconds > 0.0 ? static_cast<double>(samples) / seconds : 0.0;
+  }
+  /// Samples per second of one thread that does nothing but one stage: `stage_rate(reading)`,
+  /// `stage_rate(loading - reading)`, `stage_rate(finishing)`; 0 if there is no such stage.
+  double stage_rate(double stage) const noexcept {
+    return stage > 0.0 ? static_cast<double>(samples) / stage : 0.0;
   }
   /// The share of the time that the caller waited: near 0 the loader is fast enough, near 1 it is all there
   /// is.

@@ -29,6 +29,15 @@ class batch_maker {
   virtual bool loads_rows() const noexcept = 0;
   virtual std::int64_t load_rows(std::size_t slot, const sample_rows& rows) = 0;
   virtual void keep(std::size_t slot, std::span<const std::int64_t> rows) = 0;
+  /// Whether finish() does anything.
+  virtual bool finishes() const noexcept = 0;
+  virtual void finish(std::size_t slot) = 0;
+  /// Whether will_need() does anything.
+  virtual bool reads_ahead() const noexcept = 0;
+  /// From several threads.
+  virtual void will_need(std::int64_t index) = 0;
+  /// From any thread.
+  virtual cache_stats cached() const = 0;
   virtual std::string name(std::int64_t index) const = 0;
 
  protected:
