@@ -2,6 +2,7 @@
 
 // Floor 5: files become batches.
 
+#include <weft/data/cached.hpp>
 #include <weft/data/collate.hpp>
 #include <weft/data/csv.hpp>
 #include <weft/data/gzip.hpp>
