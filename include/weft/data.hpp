@@ -4,6 +4,7 @@
 
 #include <weft/data/cached.hpp>
 #include <weft/data/collate.hpp>
+#include <weft/data/color_jitter.hpp>
 #include <weft/data/csv.hpp>
 #include <weft/data/gzip.hpp>
 #include <weft/data/idx.hpp>

@@ -25,7 +25,7 @@ bool is_image(const fs::path& file) {
 }  // namespace
 
 image_folder::image_folder(std::string folder, image_options options)
-    : folder_(std::move(folder)), options_(options) {
+    : folder_(std::move(folder)), options_(std::move(options)) {
   check(options_, "image_folder");
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
@@ -63,12 +63,20 @@ void image_folder::prepare(batch_type& batch, std::int64_t samples) const {
 std::int64_t image_folder::load(const sample_request& request, batch_type& batch) const {
   static thread_local std::vector<std::uint8_t> content;
   const std::string path = name(request.index);
-  open_file(path).read(content);
   const std::int64_t width = options_.rows * options_.cols * 3;
-  decode_image(content, path, options_, request.random,
-               {batch.images.data() + request.row * width, static_cast<std::size_t>(width)});
+  const wanted_image image = {request.index,
+                              path,
+                              request.random,
+                              {batch.images.data() + request.row * width, static_cast<std::size_t>(width)}};
   batch.labels(request.row) = label(request.index);
+  if (const std::int64_t cached = place_cached(image, options_); cached != 0) return cached;
+  open_file(path).read(content);
+  place_file(content, image, options_);
   return static_cast<std::int64_t>(content.size());
+}
+
+cache_stats image_folder::cached() const {
+  return options_.cache ? options_.cache->stats() : cache_stats{};
 }
 
 void image_folder::will_need(std::int64_t index) const {

@@ -29,7 +29,7 @@ std::int32_t label_of(const shard_sample& sample, const std::string& name) {
 }  // namespace
 
 image_shards::image_shards(tar_shards shards, image_options options)
-    : shards_(std::move(shards)), options_(options) {
+    : shards_(std::move(shards)), options_(std::move(options)) {
   check(options_, "image_shards");
 }
 
@@ -48,12 +48,19 @@ std::int64_t image_shards::load(const sample_request& request, batch_type& batch
   if (image == nullptr) image = sample.find("png");
   if (image == nullptr) image = &sample.at("jpeg");
   const std::int64_t width = options_.rows * options_.cols * 3;
-  decode_image(*image, path, options_, request.random,
-               {batch.images.data() + request.row * width, static_cast<std::size_t>(width)});
+  const wanted_image wanted = {request.index,
+                               path,
+                               request.random,
+                               {batch.images.data() + request.row * width, static_cast<std::size_t>(width)}};
+  if (place_cached(wanted, options_) == 0) place_file(*image, wanted, options_);
   batch.labels(request.row) = label;
   std::int64_t bytes = 0;
   for (const shard_file& each : sample.files) bytes += static_cast<std::int64_t>(each.bytes.size());
   return bytes;
+}
+
+cache_stats image_shards::cached() const {
+  return options_.cache ? options_.cache->stats() : cache_stats{};
 }
 
 void image_shards::keep(batch_type& batch, std::span<const std::int64_t> rows) const {

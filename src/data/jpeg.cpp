@@ -1,4 +1,6 @@
 #include <data/area_blend.hpp>
+#include <data/area_filter.hpp>
+#include <data/pixels.hpp>
 #include <weft/core/error.hpp>
 #include <weft/data/jpeg.hpp>
 
@@ -130,14 +132,32 @@ void decode_jpeg(std::span<const std::uint8_t> content, const std::string& name,
   jpeg.open();
   const image_area wanted = area(jpeg.rows(), jpeg.cols());
   check(wanted, jpeg.rows(), jpeg.cols(), name);
+  const bool bilinear = target.method == resize_method::bilinear;
   const unsigned divisor = divisor_of(wanted, target);
-  jpeg.start(divisor);
+  jpeg.start(bilinear ? divisor : std::max(divisor / 2, 1U));
 
-  const area_blend blend(target, wanted, jpeg.rows(), jpeg.cols(), jpeg.decoded_rows(), jpeg.decoded_cols());
-  const std::int64_t first_col = jpeg.crop(blend.begin_col(), blend.end_col());
-  jpeg.skip_rows(blend.begin_row());
-  blend.run(
-      first_col, jpeg.decoded_cols(), [&](std::uint8_t* row) { jpeg.read_row(row); }, out.data());
+  const auto run = [&](auto resize) {
+    const std::int64_t first_col = jpeg.crop(resize.begin_col(), resize.end_col());
+    jpeg.skip_rows(resize.begin_row());
+    resize.run(
+        first_col, jpeg.decoded_cols(), [&](std::uint8_t* row) { jpeg.read_row(row); }, out.data());
+  };
+  if (bilinear) {
+    run(area_blend(target, wanted, jpeg.rows(), jpeg.cols(), jpeg.decoded_rows(), jpeg.decoded_cols()));
+  } else {
+    run(area_filter(target, wanted, jpeg.rows(), jpeg.cols(), jpeg.decoded_rows(), jpeg.decoded_cols()));
+  }
+}
+
+image_pixels decode_jpeg_pixels(std::span<const std::uint8_t> content, const std::string& name,
+                                std::vector<std::uint8_t>& values) {
+  jpeg_reader jpeg(content, name);
+  jpeg.open();
+  jpeg.start(1);
+  values.resize(static_cast<std::size_t>(3 * jpeg.rows() * jpeg.cols()));
+  std::uint8_t* row = values.data();
+  for (std::int64_t i = 0; i < jpeg.rows(); ++i, row += 3 * jpeg.cols()) jpeg.read_row(row);
+  return {jpeg.rows(), jpeg.cols(), values.data()};
 }
 
 }  // namespace weft

@@ -1,4 +1,5 @@
 #include <data/area_blend.hpp>
+#include <data/pixels.hpp>
 #include <weft/core/error.hpp>
 #include <weft/data/png.hpp>
 
@@ -136,14 +137,16 @@ void decode_png(std::span<const std::uint8_t> content, const std::string& name, 
   std::int64_t rows = png.rows();
   std::int64_t cols = png.cols();
   const unsigned divisor = divisor_of(wanted, target);
-  if (divisor > 1) shrink(pixels, rows, cols, divisor);
-  const area_blend blend(target, wanted, png.rows(), png.cols(), rows, cols);
-  const std::uint8_t* next = pixels.data() + 3 * blend.begin_row() * cols;
-  const auto read_row = [&](std::uint8_t* row) {
-    std::memcpy(row, next, static_cast<std::size_t>(3 * cols));
-    next += 3 * cols;
-  };
-  blend.run(0, cols, read_row, out.data());
+  if (divisor > 1 && target.method == resize_method::bilinear) shrink(pixels, rows, cols, divisor);
+  place_pixels({rows, cols, pixels.data()}, target, wanted, png.rows(), png.cols(), out.data());
+}
+
+image_pixels decode_png_pixels(std::span<const std::uint8_t> content, const std::string& name,
+                               std::vector<std::uint8_t>& values) {
+  png_reader png(content, name);
+  png.open();
+  png.read(values);
+  return {png.rows(), png.cols(), values.data()};
 }
 
 }  // namespace weft

@@ -52,17 +52,20 @@ class image_folder {
   /// @param samples how many
   void prepare(batch_type& batch, std::int64_t samples) const;
 
-  /// Reads and decodes one image into its row.
+  /// Reads and decodes one image into its row, or takes it from the cache.
   ///
   /// @param request which one, and where to
   /// @param batch prepared for more rows than request.row
-  /// @return the file's size in bytes
+  /// @return how many bytes were read, from the file or the cache
   /// @throws io_error if the file cannot be read; format_error if it is no whole image or
   ///         larger than 1 GiB
   std::int64_t load(const sample_request& request, batch_type& batch) const;
 
   /// Has the system read an image's file from now on. @param index which image, in [0, size()), not checked
   void will_need(std::int64_t index) const;
+
+  /// What the options' cache has done.
+  cache_stats cached() const;
 
   /// Drops all rows but these. @param batch what is made smaller @param rows ascending
   void keep(batch_type& batch, std::span<const std::int64_t> rows) const;

@@ -46,6 +46,9 @@ class image_shards {
   ///         the sample has no image or no label that is a number
   std::int64_t load(const sample_request& request, batch_type& batch) const;
 
+  /// What the options' cache has done, which here saves the decoding: shards are read in any case.
+  cache_stats cached() const;
+
   /// Drops all rows but these. @param batch what is made smaller @param rows ascending
   void keep(batch_type& batch, std::span<const std::int64_t> rows) const;
 

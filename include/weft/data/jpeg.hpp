@@ -8,12 +8,13 @@
 
 namespace weft {
 
-/// Decodes a JPEG, cuts an area out, resizes it (bilinear), normalises it and writes it as floats, in one
-/// pass over its rows: the decoded image is never in memory as a whole.
+/// Decodes a JPEG, cuts an area out, resizes it, normalises it and writes it as floats, in one pass over its
+/// rows: the decoded image is never in memory as a whole.
 ///
 /// Where the area is at least twice, four or eight times the target in both directions, the decoder makes an
 /// image of a half, a quarter or an eighth of the size, which is several times faster and averages instead of
-/// leaving pixels out. What lies beside the area is decoded as far as its pixels need it, and what lies below
+/// leaving pixels out; for methods other than bilinear it leaves at least twice the target's pixels, where
+/// there are so many. What lies beside the area is decoded as far as its pixels need it, and what lies below
 /// is not read, so damage there is not seen.
 ///
 /// Grey images become three equal channels; CMYK is refused, and so are images of more than 2^28 pixels.
