@@ -95,7 +95,7 @@ sampler base_of(const loader_options& options, std::int64_t samples) {
 }
 
 sampler sampler_of(const loader_options& options, std::int64_t samples) {
-  const sampler base = base_of(options, samples);
+  sampler base = base_of(options, samples);
   if (options.lengths.empty()) return base;
   return base.by_length(options.lengths, options.batch_size, options.bucket_batches);
 }
