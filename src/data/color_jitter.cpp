@@ -36,10 +36,11 @@ void adjust_brightness(std::span<float> pixels, float factor) noexcept {
 }
 
 void adjust_contrast(std::span<float> pixels, float factor) noexcept {
-  if (pixels.empty()) return;
+  const std::size_t count = pixels.size() / 3;
+  if (count == 0) return;
   double sum = 0.0;
   for (std::size_t i = 0; i + 2 < pixels.size(); i += 3) sum += static_cast<double>(grey_of(&pixels[i]));
-  const auto mean = static_cast<float>(sum / static_cast<double>(pixels.size() / 3));
+  const auto mean = static_cast<float>(sum / static_cast<double>(count));
   for (float& value : pixels) value = clamped(factor * value + (1.0F - factor) * mean);
 }
 
