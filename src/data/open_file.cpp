@@ -4,10 +4,11 @@
 
 #include <fcntl.h>     // for ::open, ::posix_fadvise
 #include <sys/stat.h>  // for ::fstat
-#include <unistd.h>    // for ::read, ::pread, ::close
+#include <unistd.h>    // for ::read, ::close
 
-#include <algorithm>     // for std::max
+#include <algorithm>     // for std::max, std::min
 #include <cerrno>        // for errno
+#include <climits>       // for IOV_MAX
 #include <cstddef>       // for std::size_t
 #include <system_error>  // for std::error_code
 
@@ -77,16 +78,32 @@ void open_file::read(std::vector<std::uint8_t>& content) const {
 }
 
 void open_file::read_at(std::int64_t offset, std::span<std::uint8_t> out) const {
+  iovec whole{.iov_base = out.data(), .iov_len = out.size()};
+  read_parts(offset, {&whole, 1});
+}
+
+void open_file::read_parts(std::int64_t offset, std::span<iovec> parts) const {
   const reading_time counted;
-  std::size_t filled = 0;
-  while (filled < out.size()) {
-    const auto at = offset + static_cast<std::int64_t>(filled);
-    const ssize_t count = ::pread(number_, out.data() + filled, out.size() - filled, at);
+  while (!parts.empty()) {
+    if (parts.front().iov_len == 0) {
+      parts = parts.subspan(1);
+      continue;
+    }
+    const auto together = static_cast<int>(std::min<std::size_t>(parts.size(), IOV_MAX));
+    const ssize_t count = ::preadv(number_, parts.data(), together, offset);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(path_, "read", errno);
     if (count == 0)
-      throw format_error(path_, at, "the file ends here, it was longer when it was opened first");
-    filled += static_cast<std::size_t>(count);
+      throw format_error(path_, offset, "the file ends here, it was longer when it was opened first");
+    offset += count;
+    for (auto left = static_cast<std::size_t>(count); left > 0;) {
+      iovec& first = parts.front();
+      const std::size_t part = std::min(left, first.iov_len);
+      first.iov_base = static_cast<std::uint8_t*>(first.iov_base) + part;
+      first.iov_len -= part;
+      left -= part;
+      if (first.iov_len == 0) parts = parts.subspan(1);
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/uio.h>  // for iovec
+
 #include <cstdint>  // for std::int64_t, std::uint8_t
 #include <span>     // for std::span
 #include <string>   // for std::string
@@ -25,6 +27,8 @@ class open_file {
   static void will_need(const std::string& path) noexcept;
   /// Exactly these bytes; throws format_error if the file ends before.
   void read_at(std::int64_t offset, std::span<std::uint8_t> out) const;
+  /// As read_at(), the bytes of one place in the file distributed over several parts, which are used up.
+  void read_parts(std::int64_t offset, std::span<iovec> parts) const;
 
  private:
   const std::string& path_;

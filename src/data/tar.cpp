@@ -7,6 +7,7 @@
 #include <algorithm>     // for std::find, std::find_if
 #include <cctype>        // for std::tolower
 #include <cstddef>       // for std::size_t
+#include <optional>      // for std::optional
 #include <system_error>  // for std::error_code
 #include <utility>       // for std::move, std::swap
 
@@ -14,6 +15,8 @@ namespace weft {
 namespace {
 
 constexpr std::size_t block_bytes = std::size_t{1} << 20;
+constexpr std::size_t most_open = 128;
+constexpr std::int64_t most_between = 8192;
 
 void check(const tar_options& options) {
   if (options.limit < 0) {
@@ -190,11 +193,34 @@ bool tar_reader::read(shard_sample& sample) {
   return state_->read(sample);
 }
 
-tar_shards::tar_shards(std::vector<std::string> shards, tar_options options) : shards_(std::move(shards)) {
+/// A shard's path, and the shard itself if it stays open.
+class tar_shards::shard {
+ public:
+  shard(std::string path, bool stay_open) : path_(std::move(path)) {
+    if (stay_open) file_.emplace(path_);
+  }
+
+  const std::string& path() const noexcept { return path_; }
+
+  void read_parts(std::int64_t offset, std::span<iovec> parts) const {
+    if (file_) {
+      file_->read_parts(offset, parts);
+    } else {
+      open_file(path_).read_parts(offset, parts);
+    }
+  }
+
+ private:
+  std::string path_;
+  std::optional<open_file> file_;
+};
+
+tar_shards::tar_shards(std::vector<std::string> shards, tar_options options) {
   check(options);
-  if (shards_.empty()) throw invalid_argument("tar_shards: there is no shard");
-  for (std::uint32_t shard = 0; shard < shards_.size(); ++shard) {
-    const std::string& path = shards_[shard];
+  if (shards.empty()) throw invalid_argument("tar_shards: there is no shard");
+  for (const std::string& path : shards) {
+    const auto number = static_cast<std::uint32_t>(shards_.size());
+    shards_.push_back(std::make_shared<const shard>(path, shards_.size() < most_open));
     archive_file archive(path, options, false);
     const std::int64_t stored = open_file(path).size();
     while (archive.next()) {
@@ -203,8 +229,8 @@ tar_shards::tar_shards(std::vector<std::string> shards, tar_options options) : s
       if (archive.size() > stored - offset)
         archive.refuse("the shard ends in the middle of a file: it is truncated");
       const bool another =
-          samples_.empty() || samples_.back().shard != shard || samples_.back().key != archive.name().key;
-      if (another) samples_.push_back({std::string(archive.name().key), shard, files_.size(), 0});
+          samples_.empty() || samples_.back().shard != number || samples_.back().key != archive.name().key;
+      if (another) samples_.push_back({std::string(archive.name().key), number, files_.size(), 0});
       ++samples_.back().files;
       files_.push_back({offset, archive.size(), extension_number(archive.name().extension)});
     }
@@ -220,7 +246,7 @@ std::uint32_t tar_shards::extension_number(std::string extension) {
 
 std::string tar_shards::name(std::int64_t index) const {
   const entry& wanted = samples_[static_cast<std::size_t>(index)];
-  return shards_[wanted.shard] + "/" + wanted.key;
+  return shards_[wanted.shard]->path() + "/" + wanted.key;
 }
 
 shard_sample tar_shards::load(std::int64_t index) const {
@@ -229,17 +255,37 @@ shard_sample tar_shards::load(std::int64_t index) const {
   return sample;
 }
 
+// The files of a sample follow one another: one read takes them all, and drops what is between them.
 void tar_shards::load_into(std::int64_t index, shard_sample& sample) const {
+  static thread_local std::vector<std::uint8_t> between;
+  static thread_local std::vector<iovec> parts;
   const entry& wanted = samples_[static_cast<std::size_t>(index)];
-  const open_file shard(shards_[wanted.shard]);
+  const shard& from = *shards_[wanted.shard];
   sample.key = wanted.key;
   sample.files.resize(wanted.files);
+  between.resize(most_between);
+  parts.clear();
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
   for (std::size_t i = 0; i < wanted.files; ++i) {
     const file& stored = files_[wanted.first_file + i];
+    std::vector<std::uint8_t>& bytes = sample.files[i].bytes;
     sample.files[i].extension = extensions_[stored.extension];
-    sample.files[i].bytes.resize(static_cast<std::size_t>(stored.size));
-    shard.read_at(stored.offset, sample.files[i].bytes);
+    bytes.resize(static_cast<std::size_t>(stored.size));
+    const std::int64_t gap = stored.offset - end;
+    if (parts.empty()) {
+      begin = stored.offset;
+    } else if (gap >= 0 && gap <= most_between) {
+      parts.push_back({.iov_base = between.data(), .iov_len = static_cast<std::size_t>(gap)});
+    } else {
+      from.read_parts(begin, parts);
+      parts.clear();
+      begin = stored.offset;
+    }
+    parts.push_back({.iov_base = bytes.data(), .iov_len = bytes.size()});
+    end = stored.offset + stored.size;
   }
+  from.read_parts(begin, parts);
 }
 
 std::int64_t tar_shards::load(const sample_request& request, batch_type& batch) const {

@@ -194,7 +194,37 @@ TEST(TarTest, FilesThatCannotBeRead) {
   expect_sample(shards.load(0), 0);
   EXPECT_THROW(shards.load(4), format_error) << "the shard has become shorter";
   std::filesystem::remove(path);
-  EXPECT_THROW(shards.load(0), io_error);
+  expect_sample(shards.load(0), 0);
+}
+
+// Files between those of a sample that belong to none, and of any length.
+TEST(TarTest, WhatIsBetweenTheFilesOfASampleIsLeftOut) {
+  const test::scratch_folder folder;
+  for (const std::size_t size : {0U, 100U, 7000U, 20'000U}) {
+    const std::string path = folder.write(
+        "a.tar",
+        test::tar({{"1.a", test::noise(700)}, {"readme", test::bytes(size, 9)}, {"1.b", {7}}, {"1.c", {}}}));
+    const tar_shards shards({path});
+    ASSERT_EQ(shards.size(), 1);
+    EXPECT_EQ(shards.load(0).at("a"), test::noise(700));
+    EXPECT_EQ(shards.load(0).at("b"), test::bytes{7});
+    EXPECT_EQ(shards.load(0).at("c"), test::bytes{});
+  }
+}
+
+// More shards than stay open: the others may vanish.
+TEST(TarTest, ManyShards) {
+  const test::scratch_folder folder;
+  std::vector<std::string> paths;
+  for (int i = 0; i < 140; ++i) {
+    paths.push_back(
+        folder.write(std::to_string(i) + ".tar", test::tar({{"x.n", {static_cast<std::uint8_t>(i)}}})));
+  }
+  const tar_shards shards(paths);
+  for (int i = 139; i >= 0; --i) EXPECT_EQ(shards.load(i).at("n"), test::bytes{static_cast<std::uint8_t>(i)});
+  std::filesystem::remove(paths.back());
+  EXPECT_THROW(shards.load(139), io_error);
+  EXPECT_EQ(shards.load(138).at("n"), test::bytes{138});
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::int64_t, std::uint8_t, std::uint32_t
-#include <memory>       // for std::unique_ptr
+#include <memory>       // for std::shared_ptr, std::unique_ptr
 #include <span>         // for std::span
 #include <string>       // for std::string
 #include <string_view>  // for std::string_view
@@ -76,7 +76,8 @@ class tar_reader {
 /// compressed: a compressed one is read by tar_reader, front to back.
 ///
 /// The constructor reads the headers alone, so an epoch has every sample exactly once, over any number of
-/// ranks, and can be resumed anywhere. Memory: about 100 bytes a file.
+/// ranks, and can be resumed anywhere. Memory: about 100 bytes a file. The first 128 shards stay open, so
+/// that removing one does not end a running epoch; the others are opened for each sample.
 ///
 /// Thread safety: distinct objects safe; shared objects safe for reading.
 class tar_shards {
@@ -117,6 +118,7 @@ class tar_shards {
   void keep(batch_type& batch, std::span<const std::int64_t> rows) const;
 
  private:
+  class shard;
   struct file {
     std::int64_t offset;
     std::int64_t size;
@@ -131,7 +133,7 @@ class tar_shards {
 
   std::uint32_t extension_number(std::string extension);
 
-  std::vector<std::string> shards_;
+  std::vector<std::shared_ptr<const shard>> shards_;
   std::vector<std::string> extensions_;
   std::vector<file> files_;
   std::vector<entry> samples_;
