@@ -19,19 +19,23 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--case")
     parser.add_argument("--quick", action="store_true")
-    if parser.parse_args().list:
+    chosen = parser.parse_args()
+    if chosen.list:
         print("csv")
         return
     path = os.path.join(os.environ.get("WEFT_BENCH_DATA", ""), "table.csv")
     if not os.path.exists(path):
         print("python_pandas.py: set WEFT_BENCH_DATA to a folder made by _make_data.py", file=sys.stderr)
         sys.exit(77)
-    begin = time.perf_counter()
-    table = pandas.read_csv(path, engine="c")
-    taken = time.perf_counter() - begin
-    if len(table.columns) != 9 or len(table["fruit"]) != len(table):
-        sys.exit("python_pandas.py: the table is not whole")
-    print(json.dumps({"case": "csv", "value": os.path.getsize(path) / taken, "unit": "bytes/s",
+    best = 0.0
+    for _ in range(1 if chosen.quick else 3):
+        begin = time.perf_counter()
+        table = pandas.read_csv(path, engine="c")
+        best = max(best, os.path.getsize(path) / (time.perf_counter() - begin))
+        if len(table.columns) != 9 or len(table["fruit"]) != len(table):
+            sys.exit("python_pandas.py: the table is not whole")
+        del table
+    print(json.dumps({"case": "csv", "value": best, "unit": "bytes/s",
                       "version": f"pandas {pandas.__version__}"}))
 
 

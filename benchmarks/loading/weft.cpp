@@ -267,16 +267,19 @@ void measure_tar(bool quick) {
   fmt::print(stderr, "tar: {:.2f} of the limit\n", value / limit);
 }
 
-void measure_csv(bool) {
+// The best of three, so that the memory that the system has to find for the first is left out.
+void measure_csv(bool quick) {
   const std::string path = made("table.csv");
-  const auto begin = clock_type::now();
-  const weft::csv_table table = weft::read_csv(path);
-  const double taken = since(begin);
-  if (table.columns.size() != 9 || table["fruit"].texts.size() != static_cast<std::size_t>(table.rows)) {
-    throw weft::error("the table is not whole");
+  double best = 0.0;
+  for (int i = quick ? 2 : 0; i < 3; ++i) {
+    const auto begin = clock_type::now();
+    const weft::csv_table table = weft::read_csv(path);
+    best = std::max(best, static_cast<double>(std::filesystem::file_size(path)) / since(begin));
+    if (table.columns.size() != 9 || table["fruit"].texts.size() != static_cast<std::size_t>(table.rows)) {
+      throw weft::error("the table is not whole");
+    }
   }
-  fmt::print("{{\"case\": \"csv\", \"value\": {}, \"unit\": \"bytes/s\"}}\n",
-             static_cast<double>(std::filesystem::file_size(path)) / taken);
+  fmt::print("{{\"case\": \"csv\", \"value\": {}, \"unit\": \"bytes/s\"}}\n", best);
 }
 
 struct benchmark {

@@ -5,9 +5,11 @@
 
 #include <data/test_files.hpp>
 
-#include <cmath>       // for std::isnan
-#include <cstdlib>     // for std::strtod
-#include <filesystem>  // for std::filesystem::resize_file
+#include <charconv>      // for std::from_chars
+#include <cmath>         // for std::isnan
+#include <cstdlib>       // for std::strtod
+#include <filesystem>    // for std::filesystem::resize_file
+#include <system_error>  // for std::errc
 
 namespace weft {
 namespace {
@@ -203,6 +205,42 @@ TEST_F(CsvTest, RealsAreTheNearestDoubles) {
   refused("x\n.\n", 2, "'.' is not a number", {.types = {{"x", csv_type::real}}});
   refused("x\n-\n", 2, "'-' is not a number", {.types = {{"x", csv_type::real}}});
   refused("x\n1.2.3\n", 2, "'1.2.3' is not a number", {.types = {{"x", csv_type::real}}});
+}
+
+// Short numbers take a way of their own: it must accept what std::from_chars accepts, as the same value.
+TEST_F(CsvTest, ShortNumbersAreWhatTheyAreForTheStandardLibrary) {
+  constexpr std::string_view letters = "0123456789012345678901234567890123456789..-+e/:x";
+  philox random(5);
+  std::uint64_t drawn = 0;
+  std::string text;
+  std::vector<double> reals;
+  std::vector<std::int64_t> integers_too;
+  for (int round = 0; round < 4000; ++round) {
+    std::string each = random.below(drawn++, 3) == 0 ? "-" : "";
+    for (std::uint64_t i = random.below(drawn++, 10); i > 0; --i)
+      each += letters[random.below(drawn++, letters.size())];
+    double real = 0.0;
+    std::int64_t integer = 0;
+    const char* const end = each.data() + each.size();
+    const auto whole = [&](std::from_chars_result got) { return got.ptr == end && got.ec == std::errc(); };
+    const bool is_real = whole(std::from_chars(each.data(), end, real));
+    const bool is_integer = whole(std::from_chars(each.data(), end, integer));
+    if (is_real) {
+      text += each + "," + (is_integer ? each : "7") + "\n";
+      reals.push_back(real);
+      integers_too.push_back(is_integer ? integer : 7);
+    } else if (round % 8 == 0 && !each.empty() && each[0] != '+') {
+      EXPECT_THROW(read("a\n" + each + "\n", {.types = {{"a", csv_type::real}}}), format_error) << each;
+    }
+    if (round % 8 == 0 && !is_integer && !each.empty() && each[0] != '+') {
+      EXPECT_THROW(read("a\n" + each + "\n", {.types = {{"a", csv_type::integer}}}), format_error) << each;
+    }
+  }
+  for (const std::string head : {"a,b\n", "\"a\",b\n"}) {
+    const csv_table table = read(head + text, {.types = {{"a", csv_type::real}, {"b", csv_type::integer}}});
+    EXPECT_EQ(table["a"].reals, reals);
+    EXPECT_EQ(table["b"].integers, integers_too);
+  }
 }
 
 TEST_F(CsvTest, ColumnsOfNumbersBecomeAMatrix) {
