@@ -3,10 +3,13 @@
 
 #include <unistd.h>  // for getpid
 
+#include <algorithm>     // for std::min
 #include <cerrno>        // for errno
 #include <cstdio>        // for std::rename, std::remove
+#include <filesystem>    // for std::filesystem::is_directory
 #include <fstream>       // for std::ifstream, std::ofstream
 #include <ios>           // for std::ios
+#include <limits>        // for std::numeric_limits
 #include <system_error>  // for std::error_code, std::generic_category
 
 namespace weft::detail {
@@ -19,15 +22,27 @@ std::error_code last_error() {
 }  // namespace
 
 std::vector<std::byte> read_file(const std::string& path) {
+  return read_file_front(path, std::numeric_limits<std::int64_t>::max()).bytes;
+}
+
+file_front read_file_front(const std::string& path, std::int64_t most) {
+  std::error_code problem;
+  // A folder can be opened, and has a size.
+  if (std::filesystem::is_directory(path, problem)) {
+    throw io_error(path, "read", std::make_error_code(std::errc::is_a_directory));
+  }
   errno = 0;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) throw io_error(path, "open", last_error());
-  const std::streamoff size = file.tellg();
-  if (size < 0) throw io_error(path, "read", last_error());
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
+  file_front front{.bytes = {}, .size = file.tellg()};
+  if (front.size < 0) throw io_error(path, "read", last_error());
+  const std::int64_t wanted = std::min(front.size, most);
+  front.bytes.resize(static_cast<std::size_t>(wanted));
   file.seekg(0);
-  if (!file.read(reinterpret_cast<char*>(bytes.data()), size)) throw io_error(path, "read", last_error());
-  return bytes;
+  if (!file.read(reinterpret_cast<char*>(front.bytes.data()), wanted)) {
+    throw io_error(path, "read", last_error());
+  }
+  return front;
 }
 
 void write_file(const std::string& path, const std::function<void(std::ostream&)>& write) {

@@ -184,41 +184,48 @@ void write_npy(const std::string& path, dtype type, std::span<const std::int64_t
 
 }  // namespace detail
 
-npy_file::npy_file(std::string path) : path_(std::move(path)), bytes_(detail::read_file(path_)) {
-  const std::string_view all(reinterpret_cast<const char*>(bytes_.data()), bytes_.size());
-  const auto size = static_cast<std::int64_t>(all.size());
+npy_header read_npy_header(const std::string& path, std::span<const std::byte> front, std::int64_t size) {
+  const std::string_view all(reinterpret_cast<const char*>(front.data()), front.size());
   if (all.substr(0, magic.size()) != magic) {
-    throw format_error(path_, 0, "the file does not begin with the bytes 93 4E 55 4D 50 59 of a .npy file");
+    throw format_error(path, 0, "the file does not begin with the bytes 93 4E 55 4D 50 59 of a .npy file");
   }
   const auto byte = [&](std::size_t index) -> std::size_t { return static_cast<unsigned char>(all[index]); };
   const bool long_length = all.size() > 6 && byte(6) > 1;
   const std::size_t prefix = long_length ? 12 : 10;
-  if (all.size() < prefix) throw format_error(path_, size, "the file ends before the header");
+  if (all.size() < prefix) throw format_error(path, size, "the file ends before the header");
   if (byte(6) < 1 || byte(6) > 3) {
-    throw format_error(path_, 6, "the format's version is " + std::to_string(byte(6)) + ": 1 to 3 are known");
+    throw format_error(path, 6, "the format's version is " + std::to_string(byte(6)) + ": 1 to 3 are known");
   }
   std::size_t length = byte(8) + (byte(9) << 8);
   if (long_length) length += (byte(10) << 16) + (byte(11) << 24);
   if (length > all.size() - prefix) {
-    throw format_error(path_, size,
+    throw format_error(path, static_cast<std::int64_t>(all.size()),
                        "the file ends within the header, which is " + std::to_string(length) + " bytes long");
   }
-  header_reader(path_, all.substr(prefix, length), prefix).read(type_, extents_, column_major_);
-  begin_ = prefix + length;
-  const std::int64_t expected = byte_count(extents_, type_);
-  const std::int64_t there = size - static_cast<std::int64_t>(begin_);
+  npy_header header;
+  header_reader(path, all.substr(prefix, length), prefix)
+      .read(header.type, header.extents, header.column_major);
+  header.bytes = static_cast<std::int64_t>(prefix + length);
+  const std::int64_t expected = byte_count(header.extents, header.type);
+  const std::int64_t there = size - header.bytes;
   if (expected != there) {
-    throw format_error(path_, size,
+    throw format_error(path, size,
                        fmt::format("{} [{}] needs {} bytes after the header, but there are {}",
-                                   to_string(type_), fmt::join(extents_, ", "), expected, there));
+                                   to_string(header.type), fmt::join(header.extents, ", "), expected, there));
   }
+  return header;
 }
 
+npy_file::npy_file(std::string path)
+    : path_(std::move(path)),
+      bytes_(detail::read_file(path_)),
+      header_(read_npy_header(path_, bytes_, static_cast<std::int64_t>(bytes_.size()))) {}
+
 void npy_file::require(dtype type, int rank) const {
-  if (type_ == type && extents_.size() == static_cast<std::size_t>(rank)) return;
-  throw format_error(path_, static_cast<std::int64_t>(begin_),
-                     fmt::format("the array is {} [{}]: {} of rank {} was asked for", to_string(type_),
-                                 fmt::join(extents_, ", "), to_string(type), rank));
+  if (header_.type == type && header_.extents.size() == static_cast<std::size_t>(rank)) return;
+  throw format_error(path_, header_.bytes,
+                     fmt::format("the array is {} [{}]: {} of rank {} was asked for", to_string(header_.type),
+                                 fmt::join(header_.extents, ", "), to_string(type), rank));
 }
 
 }  // namespace weft

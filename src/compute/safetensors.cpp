@@ -212,6 +212,59 @@ class header_reader {
   std::int64_t position_ = prefix_bytes;
 };
 
+// The length of the JSON that follows the first eight bytes.
+std::int64_t header_length(const std::string& path, std::span<const std::byte> front, std::int64_t size) {
+  if (static_cast<std::int64_t>(front.size()) < prefix_bytes) {
+    throw format_error(path, size, "the file ends within the eight bytes that give the header's length");
+  }
+  std::uint64_t length = 0;
+  std::memcpy(&length, front.data(), sizeof length);
+  if (length > largest_header) {
+    throw format_error(path, 0,
+                       "the header is " + std::to_string(length) + " bytes long: the limit is 100 MB");
+  }
+  const auto bytes = static_cast<std::int64_t>(length);
+  if (prefix_bytes + bytes > size) {
+    throw format_error(path, size,
+                       "the file ends within the header, which is " + std::to_string(length) + " bytes long");
+  }
+  return bytes;
+}
+
+// The header of a file of so many bytes, of which at least the header is there.
+safetensors_header read_header(const std::string& path, std::span<const std::byte> front, std::int64_t size) {
+  const std::int64_t length = header_length(path, front, size);
+  const std::int64_t data = prefix_bytes + length;
+  if (static_cast<std::int64_t>(front.size()) < data) {
+    throw format_error(path, 0, "the header became longer while it was read");
+  }
+  const std::string_view text(reinterpret_cast<const char*>(front.data()) + prefix_bytes,
+                              static_cast<std::size_t>(length));
+  safetensors_header header;
+  header_reader(path, text, size - data).read(header.entries, header.metadata);
+
+  using entry = safetensors_file::entry;
+  std::sort(header.entries.begin(), header.entries.end(), [](const entry& a, const entry& b) {
+    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+  });
+  std::int64_t end = 0;
+  for (entry& current : header.entries) {
+    if (current.begin != end) {
+      throw format_error(
+          path, data + current.begin,
+          "tensor '" + current.name +
+              (current.begin < end ? "' overlaps the one before it" : "' leaves a gap before it"));
+    }
+    end = current.end;
+    current.begin += data;
+    current.end += data;
+  }
+  if (data + end != size) {
+    throw format_error(path, data + end, "there are bytes that belong to no tensor");
+  }
+  return header;
+}
+
 }  // namespace
 
 void write_safetensors(const std::string& path, std::span<const safetensors_entry> entries,
@@ -232,45 +285,18 @@ void write_safetensors(const std::string& path, std::span<const safetensors_entr
   });
 }
 
+safetensors_header read_safetensors_header(const std::string& path) {
+  const detail::file_front prefix = detail::read_file_front(path, prefix_bytes);
+  const std::int64_t length = header_length(path, prefix.bytes, prefix.size);
+  const detail::file_front front = detail::read_file_front(path, prefix_bytes + length);
+  return read_header(path, front.bytes, front.size);
+}
+
 safetensors_file::safetensors_file(std::string path)
     : path_(std::move(path)), bytes_(detail::read_file(path_)) {
-  const auto size = static_cast<std::int64_t>(bytes_.size());
-  if (size < prefix_bytes) {
-    throw format_error(path_, size, "the file ends within the eight bytes that give the header's length");
-  }
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes_.data(), sizeof length);
-  if (length > largest_header) {
-    throw format_error(path_, 0,
-                       "the header is " + std::to_string(length) + " bytes long: the limit is 100 MB");
-  }
-  const std::int64_t data = prefix_bytes + static_cast<std::int64_t>(length);
-  if (data > size) {
-    throw format_error(path_, size,
-                       "the file ends within the header, which is " + std::to_string(length) + " bytes long");
-  }
-  const std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + prefix_bytes,
-                              static_cast<std::size_t>(length));
-  header_reader(path_, text, size - data).read(entries_, metadata_);
-
-  std::sort(entries_.begin(), entries_.end(), [](const entry& a, const entry& b) {
-    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
-  });
-  std::int64_t end = 0;
-  for (entry& current : entries_) {
-    if (current.begin != end) {
-      throw format_error(
-          path_, data + current.begin,
-          "tensor '" + current.name +
-              (current.begin < end ? "' overlaps the one before it" : "' leaves a gap before it"));
-    }
-    end = current.end;
-    current.begin += data;
-    current.end += data;
-  }
-  if (data + end != size) {
-    throw format_error(path_, data + end, "there are bytes that belong to no tensor");
-  }
+  safetensors_header header = read_header(path_, bytes_, static_cast<std::int64_t>(bytes_.size()));
+  entries_ = std::move(header.entries);
+  metadata_ = std::move(header.metadata);
 }
 
 bool safetensors_file::contains(const std::string& name) const noexcept {

@@ -41,6 +41,28 @@ void write_npy(const std::string& path, tensor_view<T, Rank> view) {
   detail::write_npy(path, dtype_of_v<std::remove_const_t<T>>, view.extents(), std::as_bytes(view.elements()));
 }
 
+/// What the header of an array in the .npy format says.
+struct npy_header {
+  /// The type of the elements.
+  dtype type = dtype::float32;
+  /// The length of each axis, outermost first; empty for a scalar.
+  std::vector<std::int64_t> extents = {};
+  /// Whether neighbours of the first axis, not of the last, are neighbours in the file.
+  bool column_major = false;
+  /// How long the header is: where the first element's byte is.
+  std::int64_t bytes = 0;
+};
+
+/// Reads the header of an array in the .npy format and compares it with the array's size.
+///
+/// @param path what errors name; @param front the file's first bytes, or all of it: the header or more
+/// @param size how many bytes the file has
+///
+/// Throws what npy_file's constructor throws for its bytes.
+///
+/// Thread safety: safe.
+npy_header read_npy_header(const std::string& path, std::span<const std::byte> front, std::int64_t size);
+
 /// The array of a .npy file, read into memory and checked.
 ///
 /// Thread safety: distinct objects safe; shared objects safe for reading.
@@ -58,11 +80,11 @@ class npy_file {
   /// The file.
   const std::string& path() const noexcept { return path_; }
   /// The type of its elements.
-  dtype type() const noexcept { return type_; }
+  dtype type() const noexcept { return header_.type; }
   /// The length of each axis, outermost first; empty for a scalar.
-  std::span<const std::int64_t> extents() const noexcept { return extents_; }
+  std::span<const std::int64_t> extents() const noexcept { return header_.extents; }
   /// Whether neighbours of the first axis, not of the last, are neighbours in the file.
-  bool column_major() const noexcept { return column_major_; }
+  bool column_major() const noexcept { return header_.column_major; }
 
   /// A copy of the array, row-major whatever the file's order; throws format_error, naming the file and both
   /// types or ranks, if it is of another type or rank.
@@ -70,17 +92,19 @@ class npy_file {
   tensor<T, Rank> load() const {
     require(dtype_of_v<T>, Rank);
     shape_of_rank<Rank> extents{};
-    std::copy(extents_.begin(), extents_.end(), extents.begin());
+    std::copy(header_.extents.begin(), header_.extents.end(), extents.begin());
     tensor<T, Rank> result(extents);
     if (result.empty()) return result;
-    if (!column_major_) {
-      std::memcpy(result.data(), bytes_.data() + begin_, bytes_.size() - begin_);
+    const std::span<const std::byte> elements =
+        std::span(bytes_).subspan(static_cast<std::size_t>(header_.bytes));
+    if (!header_.column_major) {
+      std::memcpy(result.data(), elements.data(), elements.size());
       return result;
     }
     shape_of_rank<Rank> reversed{};
-    std::copy(extents_.rbegin(), extents_.rend(), reversed.begin());
+    std::copy(header_.extents.rbegin(), header_.extents.rend(), reversed.begin());
     tensor<T, Rank> stored(reversed);
-    std::memcpy(stored.data(), bytes_.data() + begin_, bytes_.size() - begin_);
+    std::memcpy(stored.data(), elements.data(), elements.size());
     std::array<int, static_cast<std::size_t>(Rank)> order{};
     for (int axis = 0; axis < Rank; ++axis) order[static_cast<std::size_t>(axis)] = Rank - 1 - axis;
     copy<T, Rank>(strided_view<const T, Rank>(stored.view().strided().permute(order)),
@@ -93,10 +117,7 @@ class npy_file {
 
   std::string path_;
   std::vector<std::byte> bytes_;
-  std::size_t begin_ = 0;  // the first element's byte
-  dtype type_ = dtype::float32;
-  std::vector<std::int64_t> extents_;
-  bool column_major_ = false;
+  npy_header header_;
 };
 
 /// npy_file(path).load<T, Rank>().

@@ -123,4 +123,21 @@ class safetensors_file {
   std::map<std::string, std::string> metadata_;
 };
 
+/// What the header of a safetensors file says.
+struct safetensors_header {
+  /// The tensors in the order of their bytes.
+  std::vector<safetensors_file::entry> entries;
+  /// The texts under "__metadata__".
+  std::map<std::string, std::string> metadata;
+};
+
+/// Reads the header of a safetensors file alone, so that its tensors may be larger than memory.
+///
+/// @param path the file
+///
+/// Throws what safetensors_file's constructor throws.
+///
+/// Thread safety: safe.
+safetensors_header read_safetensors_header(const std::string& path);
+
 }  // namespace weft
