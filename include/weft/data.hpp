@@ -3,6 +3,7 @@
 // Floor 5: files become batches.
 
 #include <weft/data/cached.hpp>
+#include <weft/data/array_rows.hpp>
 #include <weft/data/collate.hpp>
 #include <weft/data/color_jitter.hpp>
 #include <weft/data/csv.hpp>
@@ -23,4 +24,5 @@
 #include <weft/data/records.hpp>
 #include <weft/data/sample_cache.hpp>
 #include <weft/data/sampler.hpp>
+#include <weft/data/stored_array.hpp>
 #include <weft/data/tar.hpp>

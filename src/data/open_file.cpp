@@ -4,7 +4,7 @@
 
 #include <fcntl.h>     // for ::open, ::posix_fadvise
 #include <sys/stat.h>  // for ::fstat
-#include <unistd.h>    // for ::read, ::close
+#include <unistd.h>    // for ::read, ::pread, ::close
 
 #include <algorithm>     // for std::max, std::min
 #include <cerrno>        // for errno
@@ -82,6 +82,29 @@ void open_file::read_at(std::int64_t offset, std::span<std::uint8_t> out) const 
   read_parts(offset, {&whole, 1});
 }
 
+std::size_t open_file::read_some_at(std::int64_t offset, std::span<std::uint8_t> out) const {
+  std::size_t filled = 0;
+  while (filled < out.size()) {
+    const auto at = offset + static_cast<std::int64_t>(filled);
+    const ssize_t count = ::pread(number_, out.data() + filled, out.size() - filled, at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(path_, "read", errno);
+    if (count == 0) break;
+    filled += static_cast<std::size_t>(count);
+  }
+  return filled;
+}
+
+std::size_t open_file::read_cached(std::int64_t offset, std::span<std::uint8_t> out) const noexcept {
+  const iovec whole{.iov_base = out.data(), .iov_len = out.size()};
+  const ssize_t count = ::preadv2(number_, &whole, 1, offset, RWF_NOWAIT);
+  return count < 0 ? 0 : static_cast<std::size_t>(count);
+}
+
+void open_file::will_need(std::int64_t offset, std::int64_t bytes) const noexcept {
+  static_cast<void>(::posix_fadvise(number_, offset, bytes, POSIX_FADV_WILLNEED));
+}
+
 void open_file::read_parts(std::int64_t offset, std::span<iovec> parts) const {
   const reading_time counted;
   while (!parts.empty()) {
@@ -94,7 +117,8 @@ void open_file::read_parts(std::int64_t offset, std::span<iovec> parts) const {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(path_, "read", errno);
     if (count == 0)
-      throw format_error(path_, offset, "the file ends here, it was longer when it was opened first");
+      throw format_error(path_, std::min(offset, size()),
+                         "the file ends here, it was longer when it was opened first");
     offset += count;
     for (auto left = static_cast<std::size_t>(count); left > 0;) {
       iovec& first = parts.front();

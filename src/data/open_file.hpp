@@ -2,6 +2,7 @@
 
 #include <sys/uio.h>  // for iovec
 
+#include <cstddef>  // for std::size_t
 #include <cstdint>  // for std::int64_t, std::uint8_t
 #include <span>     // for std::span
 #include <string>   // for std::string
@@ -27,6 +28,12 @@ class open_file {
   static void will_need(const std::string& path) noexcept;
   /// Exactly these bytes; throws format_error if the file ends before.
   void read_at(std::int64_t offset, std::span<std::uint8_t> out) const;
+  /// These bytes, fewer only where the file ends.
+  std::size_t read_some_at(std::int64_t offset, std::span<std::uint8_t> out) const;
+  /// The first of these bytes, as many as the system has in its cache: it does not wait for a disk.
+  std::size_t read_cached(std::int64_t offset, std::span<std::uint8_t> out) const noexcept;
+  /// Tells the system to fetch these bytes, and does not wait.
+  void will_need(std::int64_t offset, std::int64_t bytes) const noexcept;
   /// As read_at(), the bytes of one place in the file distributed over several parts, which are used up.
   void read_parts(std::int64_t offset, std::span<iovec> parts) const;
 

@@ -1,21 +1,17 @@
 #include <weft/data/tar.hpp>
 
-#include <archive.h>        // for archive_read_new
 #include <archive_entry.h>  // for archive_entry_pathname
-#include <data/open_file.hpp>
+#include <data/kept_file.hpp>
+#include <data/open_archive.hpp>
 
-#include <algorithm>     // for std::find, std::find_if
-#include <cctype>        // for std::tolower
-#include <cstddef>       // for std::size_t
-#include <optional>      // for std::optional
-#include <system_error>  // for std::error_code
-#include <utility>       // for std::move, std::swap
+#include <algorithm>  // for std::find, std::find_if
+#include <cctype>     // for std::tolower
+#include <cstddef>    // for std::size_t
+#include <utility>    // for std::move, std::swap
 
 namespace weft {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
-constexpr std::size_t most_open = 128;
 constexpr std::int64_t most_between = 8192;
 
 void check(const tar_options& options) {
@@ -45,96 +41,40 @@ sample_name split(std::string_view path) {
 /// An open archive of which the files that belong to samples are visited.
 class archive_file {
  public:
-  archive_file(std::string path, const tar_options& options, bool compressed_too)
-      : path_(std::move(path)), options_(options), file_(path_), archive_(archive_read_new()) {
-    if (!archive_) throw error(path_ + ": there is no memory for libarchive");
-    archive_read_support_format_tar(archive_.get());
-    if (compressed_too) {
-      archive_read_support_filter_gzip(archive_.get());
-      archive_read_support_filter_zstd(archive_.get());
-    }
-    const int status = archive_read_open_fd(archive_.get(), file_.number(), block_bytes);
-    if (status == ARCHIVE_FATAL) fail();
-  }
+  archive_file(std::string path, const tar_options& options, open_archive::format wanted)
+      : options_(options), archive_(std::move(path), wanted) {}
 
   /// Goes to the next file of a sample; false at the end.
   bool next() {
-    for (;;) {
-      const int status = archive_read_next_header(archive_.get(), &entry_);
-      if (status == ARCHIVE_EOF) {
-        require_no_garbage();
-        return false;
-      }
-      if (status < ARCHIVE_WARN) fail();
+    while (archive_.next()) {
       seen_ = true;
-      const char* path = archive_entry_pathname(entry_);
-      if (path == nullptr || archive_entry_filetype(entry_) != AE_IFREG || archive_entry_hardlink(entry_))
+      const char* path = archive_entry_pathname(archive_.entry());
+      if (path == nullptr || archive_entry_filetype(archive_.entry()) != AE_IFREG ||
+          archive_entry_hardlink(archive_.entry()) != nullptr) {
         continue;
+      }
       name_ = split(path);
       if (name_.key.empty()) continue;
-      if (size() > options_.limit) {
-        refuse(std::string(path) + " has " + std::to_string(size()) + " bytes, more than the limit of " +
-               std::to_string(options_.limit));
+      if (archive_.size() > options_.limit) {
+        archive_.refuse(std::string(path) + " has " + std::to_string(archive_.size()) +
+                        " bytes, more than the limit of " + std::to_string(options_.limit));
       }
       return true;
     }
+    // An archive without a single header is one only if it says so by blocks of zeros.
+    if (!seen_ && archive_.stored_offset() == 0) {
+      archive_.refuse("the file is empty, it should be a tar archive");
+    }
+    return false;
   }
 
   const sample_name& name() const noexcept { return name_; }
-  std::int64_t size() const noexcept { return archive_entry_size(entry_); }
-  bool sparse() const noexcept { return archive_entry_sparse_count(entry_) > 0; }
-  /// Where the content of the file begins.
-  std::int64_t content_offset() const noexcept { return archive_filter_bytes(archive_.get(), 0); }
-
-  /// The content of the file.
-  void read(std::vector<std::uint8_t>& out) {
-    const auto wanted = static_cast<std::size_t>(size());
-    out.clear();
-    // What the header promises is believed a block at a time: the shard may be truncated.
-    while (out.size() < wanted) {
-      const std::size_t filled = out.size();
-      const std::size_t part = std::min(wanted - filled, std::max(filled, block_bytes));
-      out.resize(filled + part);
-      const la_ssize_t count = archive_read_data(archive_.get(), out.data() + filled, part);
-      if (count < 0) fail();
-      out.resize(filled + static_cast<std::size_t>(count));
-      if (count == 0) refuse("the shard ends in the middle of a file: it is truncated");
-    }
-  }
-
-  [[noreturn]] void refuse(const std::string& reason) const {
-    throw format_error(path_, stored_offset(), reason);
-  }
+  bool sparse() const noexcept { return archive_entry_sparse_count(archive_.entry()) > 0; }
+  open_archive& archive() noexcept { return archive_; }
 
  private:
-  struct closer {
-    void operator()(archive* open) const noexcept { archive_read_free(open); }
-  };
-
-  std::int64_t stored_offset() const noexcept {
-    return std::max<std::int64_t>(archive_filter_bytes(archive_.get(), -1), 0);
-  }
-
-  [[noreturn]] void fail() const {
-    const int code = archive_errno(archive_.get());
-    const char* text = archive_error_string(archive_.get());
-    if (code == EIO || code == EISDIR || code == EACCES) {
-      throw io_error(path_, "read", std::error_code(code, std::generic_category()));
-    }
-    refuse(std::string("not a whole tar archive: ") +
-           (text != nullptr ? text : "libarchive does not say why"));
-  }
-
-  // An archive without a single header is one only if it says so by blocks of zeros.
-  void require_no_garbage() const {
-    if (!seen_ && stored_offset() == 0) refuse("the file is empty, it should be a tar archive");
-  }
-
-  std::string path_;
   tar_options options_;
-  open_file file_;
-  std::unique_ptr<archive, closer> archive_;
-  archive_entry* entry_ = nullptr;
+  open_archive archive_;
   sample_name name_;
   bool seen_ = false;
 };
@@ -157,7 +97,8 @@ const std::vector<std::uint8_t>& shard_sample::at(std::string_view extension) co
 
 class tar_reader::state {
  public:
-  state(std::string path, const tar_options& options) : archive_(std::move(path), options, true) {
+  state(std::string path, const tar_options& options)
+      : archive_(std::move(path), options, open_archive::format::compressed_tar) {
     waiting_ = archive_.next();
   }
 
@@ -169,7 +110,7 @@ class tar_reader::state {
       if (sample.files.size() == count) sample.files.emplace_back();
       shard_file& next = sample.files[count++];
       next.extension = archive_.name().extension;
-      archive_.read(next.bytes);
+      archive_.archive().read(next.bytes);
       waiting_ = archive_.next();
     } while (waiting_ && archive_.name().key == sample.key);
     sample.files.resize(count);
@@ -193,46 +134,26 @@ bool tar_reader::read(shard_sample& sample) {
   return state_->read(sample);
 }
 
-/// A shard's path, and the shard itself if it stays open.
-class tar_shards::shard {
- public:
-  shard(std::string path, bool stay_open) : path_(std::move(path)) {
-    if (stay_open) file_.emplace(path_);
-  }
-
-  const std::string& path() const noexcept { return path_; }
-
-  void read_parts(std::int64_t offset, std::span<iovec> parts) const {
-    if (file_) {
-      file_->read_parts(offset, parts);
-    } else {
-      open_file(path_).read_parts(offset, parts);
-    }
-  }
-
- private:
-  std::string path_;
-  std::optional<open_file> file_;
-};
-
 tar_shards::tar_shards(std::vector<std::string> shards, tar_options options) {
   check(options);
   if (shards.empty()) throw invalid_argument("tar_shards: there is no shard");
   for (const std::string& path : shards) {
     const auto number = static_cast<std::uint32_t>(shards_.size());
-    shards_.push_back(std::make_shared<const shard>(path, shards_.size() < most_open));
-    archive_file archive(path, options, false);
-    const std::int64_t stored = open_file(path).size();
-    while (archive.next()) {
-      if (archive.sparse()) archive.refuse("a file is stored with holes; tar_reader can read it");
+    shards_.push_back(
+        std::make_shared<const detail::kept_file>(path, shards_.size() < detail::most_kept_open));
+    archive_file visited(path, options, open_archive::format::tar);
+    open_archive& archive = visited.archive();
+    const std::int64_t stored = archive.file().size();
+    while (visited.next()) {
+      if (visited.sparse()) archive.refuse("a file is stored with holes; tar_reader can read it");
       const std::int64_t offset = archive.content_offset();
       if (archive.size() > stored - offset)
         archive.refuse("the shard ends in the middle of a file: it is truncated");
       const bool another =
-          samples_.empty() || samples_.back().shard != number || samples_.back().key != archive.name().key;
-      if (another) samples_.push_back({std::string(archive.name().key), number, files_.size(), 0});
+          samples_.empty() || samples_.back().shard != number || samples_.back().key != visited.name().key;
+      if (another) samples_.push_back({std::string(visited.name().key), number, files_.size(), 0});
       ++samples_.back().files;
-      files_.push_back({offset, archive.size(), extension_number(archive.name().extension)});
+      files_.push_back({offset, archive.size(), extension_number(visited.name().extension)});
     }
   }
 }
@@ -260,13 +181,15 @@ void tar_shards::load_into(std::int64_t index, shard_sample& sample) const {
   static thread_local std::vector<std::uint8_t> between;
   static thread_local std::vector<iovec> parts;
   const entry& wanted = samples_[static_cast<std::size_t>(index)];
-  const shard& from = *shards_[wanted.shard];
   sample.key = wanted.key;
   sample.files.resize(wanted.files);
   between.resize(most_between);
   parts.clear();
   std::int64_t begin = 0;
   std::int64_t end = 0;
+  const auto read = [&] {
+    shards_[wanted.shard]->with([&](const open_file& shard) { shard.read_parts(begin, parts); });
+  };
   for (std::size_t i = 0; i < wanted.files; ++i) {
     const file& stored = files_[wanted.first_file + i];
     std::vector<std::uint8_t>& bytes = sample.files[i].bytes;
@@ -278,14 +201,14 @@ void tar_shards::load_into(std::int64_t index, shard_sample& sample) const {
     } else if (gap >= 0 && gap <= most_between) {
       parts.push_back({.iov_base = between.data(), .iov_len = static_cast<std::size_t>(gap)});
     } else {
-      from.read_parts(begin, parts);
+      read();
       parts.clear();
       begin = stored.offset;
     }
     parts.push_back({.iov_base = bytes.data(), .iov_len = bytes.size()});
     end = stored.offset + stored.size;
   }
-  from.read_parts(begin, parts);
+  read();
 }
 
 std::int64_t tar_shards::load(const sample_request& request, batch_type& batch) const {

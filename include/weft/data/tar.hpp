@@ -13,6 +13,10 @@
 
 namespace weft {
 
+namespace detail {
+class kept_file;
+}  // namespace detail
+
 /// A file of a shard's sample.
 struct shard_file {
   /// What its name says behind the first dot, in small letters: "jpg", "seg.png".
@@ -118,7 +122,6 @@ class tar_shards {
   void keep(batch_type& batch, std::span<const std::int64_t> rows) const;
 
  private:
-  class shard;
   struct file {
     std::int64_t offset;
     std::int64_t size;
@@ -133,7 +136,7 @@ class tar_shards {
 
   std::uint32_t extension_number(std::string extension);
 
-  std::vector<std::shared_ptr<const shard>> shards_;
+  std::vector<std::shared_ptr<const detail::kept_file>> shards_;
   std::vector<std::string> extensions_;
   std::vector<file> files_;
   std::vector<entry> samples_;

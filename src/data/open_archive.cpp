@@ -1,0 +1,92 @@
+#include <data/open_archive.hpp>
+#include <weft/core/error.hpp>
+
+#include <algorithm>     // for std::max, std::min
+#include <cerrno>        // for EIO
+#include <cstddef>       // for std::byte, std::size_t
+#include <system_error>  // for std::error_code
+#include <utility>       // for std::move
+
+namespace weft {
+namespace {
+
+constexpr std::size_t block_bytes = std::size_t{1} << 20;
+
+}  // namespace
+
+open_archive::open_archive(std::string path, format wanted)
+    : path_(std::move(path)),
+      kind_(wanted == format::zip ? "zip" : "tar"),
+      file_(path_),
+      archive_(archive_read_new()) {
+  if (!archive_) throw error(path_ + ": there is no memory for libarchive");
+  if (wanted == format::zip) {
+    archive_read_support_format_zip_seekable(archive_.get());
+  } else {
+    archive_read_support_format_tar(archive_.get());
+  }
+  if (wanted == format::compressed_tar) {
+    archive_read_support_filter_gzip(archive_.get());
+    archive_read_support_filter_zstd(archive_.get());
+  }
+  if (archive_read_open_fd(archive_.get(), file_.number(), block_bytes) == ARCHIVE_FATAL) fail();
+}
+
+bool open_archive::next() {
+  const int status = archive_read_next_header(archive_.get(), &entry_);
+  if (status == ARCHIVE_EOF) return false;
+  if (status < ARCHIVE_WARN) fail();
+  return true;
+}
+
+std::string open_archive::format_name() const {
+  const char* name = archive_format_name(archive_.get());
+  return name == nullptr ? "" : name;
+}
+
+std::int64_t open_archive::stored_offset() const noexcept {
+  return std::max<std::int64_t>(archive_filter_bytes(archive_.get(), -1), 0);
+}
+
+template <class Byte>
+void open_archive::read(std::vector<Byte>& out) {
+  const auto wanted = static_cast<std::size_t>(size());
+  out.clear();
+  // What the header promises is believed a block at a time: the archive may be truncated.
+  while (out.size() < wanted) {
+    const std::size_t filled = out.size();
+    const std::size_t part = std::min(wanted - filled, std::max(filled, block_bytes));
+    out.resize(filled + part);
+    const std::size_t count = read_some(out.data() + filled, part);
+    out.resize(filled + count);
+    if (count == 0) refuse("the archive ends in the middle of a file: it is truncated");
+  }
+  // The read that finds the end is the one that verifies.
+  char more = 0;
+  if (read_some(&more, 1) != 0) refuse("a file has more content than its header says");
+}
+
+template void open_archive::read(std::vector<std::uint8_t>&);
+template void open_archive::read(std::vector<std::byte>&);
+
+std::size_t open_archive::read_some(void* out, std::size_t bytes) {
+  const la_ssize_t count = archive_read_data(archive_.get(), out, bytes);
+  if (count < 0) fail();
+  return static_cast<std::size_t>(count);
+}
+
+void open_archive::refuse(const std::string& reason) const {
+  throw format_error(path_, stored_offset(), reason);
+}
+
+void open_archive::fail() const {
+  const int code = archive_errno(archive_.get());
+  const char* text = archive_error_string(archive_.get());
+  if (code == EIO || code == EISDIR || code == EACCES) {
+    throw io_error(path_, "read", std::error_code(code, std::generic_category()));
+  }
+  refuse(std::string("not a whole ") + kind_ +
+         " archive: " + (text != nullptr ? text : "libarchive does not say why"));
+}
+
+}  // namespace weft

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <data/open_file.hpp>
+
+#include <archive.h>        // for archive_read_free
+#include <archive_entry.h>  // for archive_entry
+
+#include <cstdint>  // for std::int64_t, std::uint8_t
+#include <memory>   // for std::unique_ptr
+#include <string>   // for std::string
+#include <vector>   // for std::vector
+
+namespace weft {
+
+/// An archive open for reading by libarchive, whose failures become weft's errors.
+class open_archive {
+ public:
+  enum class format : std::uint8_t { tar, compressed_tar, zip };
+
+  open_archive(std::string path, format wanted);
+
+  /// Goes to the next entry; false at the end.
+  bool next();
+
+  const std::string& path() const noexcept { return path_; }
+  const open_file& file() const noexcept { return file_; }
+  archive_entry* entry() const noexcept { return entry_; }
+  std::int64_t size() const noexcept { return archive_entry_size(entry_); }
+  /// What libarchive calls the format of this entry.
+  std::string format_name() const;
+  /// Where the content of the entry begins, in an archive that is not compressed as a whole.
+  std::int64_t content_offset() const noexcept { return archive_filter_bytes(archive_.get(), 0); }
+  /// How far the file has been read.
+  std::int64_t stored_offset() const noexcept;
+
+  /// The content of the entry, its checksum verified if it has one.
+  template <class Byte>
+  void read(std::vector<Byte>& out);
+
+  /// Throws format_error with this reason.
+  [[noreturn]] void refuse(const std::string& reason) const;
+
+ private:
+  struct closer {
+    void operator()(archive* open) const noexcept { archive_read_free(open); }
+  };
+
+  [[noreturn]] void fail() const;
+  std::size_t read_some(void* out, std::size_t bytes);
+
+  std::string path_;
+  const char* kind_;
+  open_file file_;
+  std::unique_ptr<archive, closer> archive_;
+  archive_entry* entry_ = nullptr;
+};
+
+}  // namespace weft
