@@ -16,6 +16,7 @@
 #include <weft/data/image_target.hpp>
 #include <weft/data/joined.hpp>
 #include <weft/data/jpeg.hpp>
+#include <weft/data/line_files.hpp>
 #include <weft/data/loader.hpp>
 #include <weft/data/loader_options.hpp>
 #include <weft/data/mapped.hpp>
