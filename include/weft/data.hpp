@@ -27,3 +27,4 @@
 #include <weft/data/sampler.hpp>
 #include <weft/data/stored_array.hpp>
 #include <weft/data/tar.hpp>
+#include <weft/data/tfrecord_shards.hpp>
