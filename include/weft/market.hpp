@@ -1,0 +1,14 @@
+#pragma once
+
+// Floor 6: prices and risk by simulation.
+
+#include <weft/market/closed_form.hpp>
+#include <weft/market/correlation.hpp>
+#include <weft/market/estimate.hpp>
+#include <weft/market/geometric_brownian.hpp>
+#include <weft/market/monte_carlo.hpp>
+#include <weft/market/monte_carlo_options.hpp>
+#include <weft/market/option.hpp>
+#include <weft/market/path_math.hpp>
+#include <weft/market/simulation_place.hpp>
+#include <weft/market/tail_risk.hpp>
