@@ -1,6 +1,6 @@
 #pragma once
 
-// Floor 6: prices and risk by simulation.
+// Floor 6: prices and risk by simulation, and simulated time.
 
 #include <weft/market/closed_form.hpp>
 #include <weft/market/correlation.hpp>
@@ -12,3 +12,4 @@
 #include <weft/market/path_math.hpp>
 #include <weft/market/simulation_place.hpp>
 #include <weft/market/tail_risk.hpp>
+#include <weft/market/virtual_clock.hpp>
