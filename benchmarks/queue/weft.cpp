@@ -60,7 +60,7 @@ std::int64_t pass_by_64(const workload& work) {
 
 const bool registered = [] {
   for (const auto& [name, work] : cases()) add_case(name, "weft", work, pass_one_by_one);
-  const workload bulk{1, 1, 2, 1024, 400'000};
+  const workload bulk{1, 1, 2, 1024, 4'000'000};
   add_case("2_threads_1p1c_by_64_capacity_1024", "weft", bulk, pass_by_64);
   add_case("2_threads_1p1c_by_64_capacity_1024", "single_items", bulk, pass_one_by_one);
   add_batch_case("weft", make_channel<payload>);
