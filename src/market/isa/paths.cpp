@@ -61,7 +61,8 @@ inline __attribute__((always_inline)) vec logarithm_of_uniform(vec x) {
 // Box and Muller (1958): a radius from 31 bits, so that there are normals up to 6.6, an angle from 24.
 inline __attribute__((always_inline)) void normal_pair(uvec one, uvec other, vec& first, vec& second) {
   const vec uniform = (__builtin_convertvector(reinterpret_cast<ivec>(one >> 1), vec) + 0.5F) * 0x1p-31F;
-  const vec radius = root(-2.0F * logarithm_of_uniform(uniform));
+  // From 0, because -2 log 1 is -0, of which root() takes no root.
+  const vec radius = root(vec{} - 2.0F * logarithm_of_uniform(uniform));
   const vec turns = __builtin_convertvector(reinterpret_cast<ivec>(other >> 8), vec) * 0x1p-24F;
   vec sine{};
   vec cosine{};
