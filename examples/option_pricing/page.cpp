@@ -88,8 +88,8 @@ std::string picture(const std::vector<series>& all, std::optional<double> formul
   if (formula) {
     text += fmt::format(
         "<path d='M{0} {1:.1f} H{2}' stroke='#333' stroke-dasharray='6 4'/>\n"
-        "<text x='{2}' y='{3:.1f}' text-anchor='end'>formula {4:.6f}</text>\n",
-        left, at.y(*formula), left + plot_width, at.y(*formula) - 6, *formula);
+        "<text x='{3}' y='{4:.1f}'>formula {5:.6f}</text>\n",
+        left, at.y(*formula), left + plot_width, left + 8, at.y(*formula) - 6, *formula);
   }
   for (std::size_t i = 0; i < all.size(); ++i) text += drawn(at, all[i], colours[i % colours.size()]);
   return text + "</svg>\n";
