@@ -3,6 +3,8 @@
 // table.
 
 #include <fmt/core.h>
+#include <weft/async/queue.hpp>
+#include <weft/async/run.hpp>
 #include <weft/compute/tensor.hpp>
 #include <weft/data/csv.hpp>
 #include <weft/data/image_folder.hpp>
@@ -21,9 +23,11 @@
 #include <filesystem>   // for std::filesystem::exists
 #include <fstream>      // for std::ifstream
 #include <iterator>     // for std::istreambuf_iterator
+#include <optional>     // for std::optional
 #include <string>       // for std::string
 #include <string_view>  // for std::string_view
 #include <thread>       // for std::jthread
+#include <utility>      // for std::move
 #include <vector>       // for std::vector
 
 #include <jpeglib.h>  // for jpeg_decompress_struct
@@ -229,6 +233,63 @@ void measure_memory(bool quick) {
   report_smaller("memory", most, "bytes");
 }
 
+// ---- a queue ----------------------------------------------------------------------------------------------
+
+// Stands for a training step of a given time: goes over the batch again and again.
+double step(const weft::image_batch& batch, seconds time) {
+  const auto begin = clock_type::now();
+  double sum = 0.0;
+  do {
+    for (const float value : batch.images.elements().first(65'536)) sum += static_cast<double>(value);
+  } while (clock_type::now() - begin < time);
+  return sum;
+}
+
+// A trainer on one thread, loading on another, and ten batches of 64 x 224 x 224 x 3 floats between them.
+void measure_queue(bool quick) {
+  using batch = weft::loaded_batch<weft::image_batch>;
+  constexpr seconds step_time(0.08);  // decoding takes less
+  const std::int64_t wanted = quick ? 15 : 100;
+  const weft::image_folder source(made("images"), training_images);
+  weft::thread_pool pool(1);
+  weft::loader batches(
+      pool, source,
+      {.batch_size = 64, .shuffle = true, .seed = 1, .epochs = 0, .prefetch = 2, .drop_last = true});
+  weft::queue<batch> ready(10);
+  const auto produce = [&]() -> weft::task<> {
+    for (std::int64_t i = 0; i < wanted; ++i) {
+      std::optional<batch> next = co_await batches.next();
+      co_await ready.push(std::move(*next));
+    }
+    ready.close();
+  };
+  std::jthread producer([&] { weft::run(produce()); });
+  std::int64_t seen = 0;
+  double sum = 0.0;
+  double waited = 0.0;
+  auto begin = clock_type::now();
+  for (;;) {
+    const auto asked = clock_type::now();
+    const std::optional<batch> next = ready.pop_wait();
+    if (!next) break;
+    if (seen == 0) {
+      begin = clock_type::now();  // a trainer has to wait for its first batch
+    } else {
+      waited += since(asked);
+    }
+    sum += step(**next, step_time);
+    ++seen;
+  }
+  const double taken = since(begin);
+  if (seen != wanted || sum == 0.0) throw weft::error("batches are missing");
+  fmt::print(
+      "{{\"case\": \"queue\", \"value\": {}, \"unit\": \"batches/s\", \"limit\": {{\"what\": \"a trainer "
+      "that "
+      "never waits\", \"value\": {}}}}}\n",
+      static_cast<double>(seen) / taken, 1.0 / step_time.count());
+  fmt::print(stderr, "queue: the trainer waited {:.2f} % of the time\n", 100.0 * waited / taken);
+}
+
 // ---- tar and CSV ------------------------------------------------------------------------------------------
 
 // What cat does: bytes/s.
@@ -288,8 +349,9 @@ struct benchmark {
 };
 
 constexpr benchmark benchmarks[] = {
-    {"records", measure_records}, {"jpeg", measure_jpeg}, {"first_batch", measure_first_batch},
-    {"memory", measure_memory},   {"tar", measure_tar},   {"csv", measure_csv}};
+    {"records", measure_records}, {"jpeg", measure_jpeg},   {"first_batch", measure_first_batch},
+    {"memory", measure_memory},   {"queue", measure_queue}, {"tar", measure_tar},
+    {"csv", measure_csv}};
 
 }  // namespace
 
