@@ -4,6 +4,7 @@
 #include <algorithm>     // for std::max, std::min
 #include <cerrno>        // for EIO
 #include <cstddef>       // for std::byte, std::size_t
+#include <limits>        // for std::numeric_limits
 #include <system_error>  // for std::error_code
 #include <utility>       // for std::move
 
@@ -25,16 +26,36 @@ open_archive::open_archive(std::string path, format wanted)
   } else {
     archive_read_support_format_tar(archive_.get());
   }
+  int status = ARCHIVE_OK;
   if (wanted == format::compressed_tar) {
-    archive_read_support_filter_gzip(archive_.get());
     archive_read_support_filter_zstd(archive_.get());
+    content_.emplace(path_);
+    block_.resize(block_bytes);
+    status = archive_read_open(archive_.get(), this, nullptr, give_block, nullptr);
+  } else {
+    status = archive_read_open_fd(archive_.get(), file_.number(), block_bytes);
   }
-  if (archive_read_open_fd(archive_.get(), file_.number(), block_bytes) == ARCHIVE_FATAL) fail();
+  if (status == ARCHIVE_FATAL) fail();
+}
+
+la_ssize_t open_archive::give_block(archive* open, void* self, const void** block) noexcept {
+  auto& here = *static_cast<open_archive*>(self);
+  try {
+    *block = here.block_.data();
+    return static_cast<la_ssize_t>(here.content_->read(here.block_));
+  } catch (...) {  // it does not pass through C
+    here.failure_ = std::current_exception();
+    archive_set_error(open, EIO, "reading failed");
+    return -1;
+  }
 }
 
 bool open_archive::next() {
   const int status = archive_read_next_header(archive_.get(), &entry_);
-  if (status == ARCHIVE_EOF) return false;
+  if (status == ARCHIVE_EOF) {
+    if (content_) content_->skip(std::numeric_limits<std::int64_t>::max());
+    return false;
+  }
   if (status < ARCHIVE_WARN) fail();
   return true;
 }
@@ -45,6 +66,7 @@ std::string open_archive::format_name() const {
 }
 
 std::int64_t open_archive::stored_offset() const noexcept {
+  if (content_) return content_->stored_offset();
   return std::max<std::int64_t>(archive_filter_bytes(archive_.get(), -1), 0);
 }
 
@@ -80,6 +102,7 @@ void open_archive::refuse(const std::string& reason) const {
 }
 
 void open_archive::fail() const {
+  if (failure_) std::rethrow_exception(failure_);
   const int code = archive_errno(archive_.get());
   const char* text = archive_error_string(archive_.get());
   if (code == EIO || code == EISDIR || code == EACCES) {

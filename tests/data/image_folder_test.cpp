@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <unistd.h>  // for ::geteuid
 #include <weft/core/error.hpp>
 #include <weft/data/image_folder.hpp>
 #include <weft/data/loader.hpp>
@@ -94,16 +93,6 @@ TEST_F(ImageFolderTest, BadFilesAreSkippedWithTheirReasons) {
   EXPECT_NE(reasons["gone.jpg"].find("cannot open"), std::string::npos) << reasons["gone.jpg"];
   EXPECT_EQ(load(source, bad_sample::replace).size(), 10U);
   EXPECT_THROW(load(source, bad_sample::stop), load_error);
-}
-
-TEST_F(ImageFolderTest, PermissionDenied) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
-  fs::permissions(folder.path("c/5.jpg"), fs::perms::none);
-  EXPECT_EQ(load(image_folder(root(), {.rows = 8, .cols = 8}), bad_sample::skip).size(), 4U);
-  EXPECT_NE(reasons["5.jpg"].find("cannot open"), std::string::npos) << reasons["5.jpg"];
-  fs::permissions(folder.path("b"), fs::perms::none);
-  EXPECT_THROW(image_folder(root(), {}), io_error);
-  fs::permissions(folder.path("b"), fs::perms::owner_all);
 }
 
 TEST_F(ImageFolderTest, FoldersWithoutImages) {

@@ -152,6 +152,24 @@ TEST(TarTest, DamageAnywhereIsAnErrorOrSamples) {
   }
 }
 
+// Behind the archive's own end only gzip's checksum and length and zstd's end are left to be wrong.
+TEST(TarTest, WhatFollowsTheLastFileIsVerifiedToo) {
+  const test::scratch_folder folder;
+  for (const auto how : {test::compression::gzip, test::compression::zstd}) {
+    const test::bytes whole = test::tar(content(3), how);
+    ASSERT_EQ(read_all(folder.write("a.tar", whole)), 3);
+    test::bytes cut = whole;
+    cut.resize(cut.size() - 3);
+    EXPECT_THROW(read_all(folder.write("cut.tar", cut)), format_error) << static_cast<int>(how);
+  }
+  test::bytes wrong_checksum = test::tar(content(3), test::compression::gzip);
+  wrong_checksum[wrong_checksum.size() - 8] ^= 1;
+  EXPECT_THROW(read_all(folder.write("checksum.tar.gz", wrong_checksum)), format_error);
+  test::bytes wrong_length = test::tar(content(3), test::compression::gzip);
+  wrong_length[wrong_length.size() - 1] ^= 1;
+  EXPECT_THROW(read_all(folder.write("length.tar.gz", wrong_length)), format_error);
+}
+
 TEST(TarTest, WhatIsNoArchiveIsRefused) {
   const test::scratch_folder folder;
   const auto refused = [&](const std::string& name, const test::bytes& bytes) {
