@@ -1,10 +1,12 @@
+#include <weft/core/error.hpp>
 #include <weft/data/collate.hpp>
 #include <weft/data/records.hpp>
 
 #include <array>    // for std::array
 #include <cmath>    // for std::sqrt
 #include <cstddef>  // for std::size_t
-#include <cstdint>  // for std::uint8_t, std::int64_t
+#include <cstdint>  // for std::uint8_t, std::int32_t, std::int64_t
+#include <string>   // for std::to_string
 
 namespace weft {
 
@@ -37,6 +39,22 @@ void collate_into(const image_set& set, std::span<const std::int64_t> indices, c
   const image_set_source source(set, scale);
   source.prepare(batch, static_cast<std::int64_t>(indices.size()));
   source.load_rows({.indices = indices}, batch);
+}
+
+tensor<float, 2> one_hot(tensor_view<const std::int32_t, 1> labels, std::int64_t classes) {
+  if (classes < 1) {
+    throw invalid_argument("one_hot: classes is " + std::to_string(classes) + "; it must be at least 1");
+  }
+  tensor<float, 2> rows({labels.size(), classes});
+  for (std::int64_t row = 0; row < labels.size(); ++row) {
+    const std::int32_t label = labels(row);
+    if (label < 0 || label >= classes) {
+      throw invalid_argument("one_hot: label " + std::to_string(label) + " of sample " + std::to_string(row) +
+                             " is not in [0, " + std::to_string(classes) + ")");
+    }
+    rows(row, label) = 1.0F;
+  }
+  return rows;
 }
 
 }  // namespace weft

@@ -101,5 +101,19 @@ TEST(CollateTest, BadArgumentsAreRefused) {
                invalid_argument);
 }
 
+TEST(OneHotTest, PutsAOneInTheColumnOfEachLabel) {
+  const std::vector<std::int32_t> labels = {2, 0, 2};
+  const auto rows = one_hot({labels.data(), {3}}, 3);
+  ASSERT_EQ(rows.extents(), (shape<2>{3, 3}));
+  const auto values = rows.elements();
+  EXPECT_EQ(std::vector<float>(values.begin(), values.end()),
+            (std::vector<float>{0, 0, 1, 1, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(one_hot({}, 4).extents(), (shape<2>{0, 4}));
+  EXPECT_THROW(one_hot({labels.data(), {3}}, 2), invalid_argument);
+  EXPECT_THROW(one_hot({labels.data(), {3}}, 0), invalid_argument);
+  const std::int32_t negative = -1;
+  EXPECT_THROW(one_hot({&negative, {1}}, 2), invalid_argument);
+}
+
 }  // namespace
 }  // namespace weft

@@ -45,4 +45,11 @@ image_batch collate(const image_set& set, std::span<const std::int64_t> indices,
 void collate_into(const image_set& set, std::span<const std::int64_t> indices, const normalize& scale,
                   image_batch& batch);
 
+/// Labels as rows with a 1 in the column of the label and 0 elsewhere, [samples, classes].
+///
+/// @param labels each in [0, classes); @param classes how many columns there are
+/// @throws invalid_argument if a label is outside, or if classes is below 1
+/// Thread safety: safe.
+tensor<float, 2> one_hot(tensor_view<const std::int32_t, 1> labels, std::int64_t classes);
+
 }  // namespace weft
