@@ -161,7 +161,8 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     total_ = endless ? most : per_epoch_ * options_.epochs;
     in_flight_.reserve(slots_.size());
     if (options_.autotune) {
-      tuner_.emplace(loader_tuning{options_.threads, options_.prefetch, most_read_ahead});
+      const int ahead = maker.reads_ahead() ? most_read_ahead : 0;
+      tuner_.emplace(loader_tuning{options_.threads, options_.prefetch, ahead});
       tuning_ = tuner_->chosen();
     }
     // The sampler has what it needs of them.

@@ -63,13 +63,11 @@ class forwarding_source {
     }
   }
   /// What the source does when all samples are there. @param batch all of whose samples are loaded
-  void finish(batch_type& batch) const {
-    if constexpr (requires { source_.finish(batch); }) source_.finish(batch);
-  }
+  void finish(batch_type& batch) const requires requires(const Source& from) { from.finish(batch); }
+  { source_.finish(batch); }
   /// Begins to read a sample. @param index which one
-  void will_need(std::int64_t index) const {
-    if constexpr (requires { source_.will_need(index); }) source_.will_need(index);
-  }
+  void will_need(std::int64_t index) const requires requires(const Source& from) { from.will_need(index); }
+  { source_.will_need(index); }
   /// What the source's cache has done.
   cache_stats cached() const {
     if constexpr (requires { source_.cached(); }) {
@@ -147,7 +145,7 @@ class mapped_batches : public detail::forwarding_source<Source> {
 
   /// Changes a batch. @param batch all of whose samples are loaded
   void finish(batch_type& batch) const {
-    base::finish(batch);
+    if constexpr (requires { base::finish(batch); }) base::finish(batch);
     std::invoke(function_, batch);
   }
 
