@@ -186,7 +186,8 @@ class CachedImagesTest : public testing::Test {
   /// All values of so many epochs.
   std::vector<float> load(const image_options& options, std::int64_t epochs = 3) {
     const image_folder source(folder.path("images"), options);
-    loader all(pool, source, {.batch_size = 2, .shuffle = true, .seed = 4, .epochs = epochs});
+    // One batch at a time: two threads that ask for an image at the same time both load it.
+    loader all(pool, source, {.batch_size = 2, .shuffle = true, .seed = 4, .epochs = epochs, .prefetch = 1});
     std::vector<float> values;
     for (auto& batch : all) {
       values.insert(values.end(), batch->images.elements().begin(), batch->images.elements().end());

@@ -181,8 +181,9 @@ TEST(SampleCacheOnDiskTest, ASourceIsAskedOnceForEverySample) {
   std::atomic<int> loads = 0;
   for (const bool again : {false, true}) {
     const auto cache = std::make_shared<sample_cache>(cache_options{.folder = folder.path("cache")});
+    // One batch at a time: two threads that ask for a sample at the same time both load it.
     loader all(pool, cached_source(counted_waves{&loads}, cache),
-               {.batch_size = 6, .shuffle = true, .epochs = 3});
+               {.batch_size = 6, .shuffle = true, .epochs = 3, .prefetch = 1});
     for (auto& batch : all) {
       for (std::size_t i = 0; i < batch->size(); ++i) {
         EXPECT_EQ((*batch)[i], std::vector<float>(static_cast<std::size_t>(batch.indices()[i]), 0.5F));

@@ -47,9 +47,10 @@ struct cached_elements<std::vector<T>> {
 
 }  // namespace detail
 
-/// A loader's source: the samples of another one, each loaded from it once and then from a cache. Samples are
-/// plain values or vectors of them; they are kept as they lie in memory, so a cache on disk is for machines
-/// of one kind. Images have caches of their own: see image_options::cache.
+/// A loader's source: the samples of another one, each loaded from it once and then from a cache; a sample
+/// that two threads ask for before it is there is loaded by both. Samples are plain values or vectors of
+/// them; they are kept as they lie in memory, so a cache on disk is for machines of one kind. Images have
+/// caches of their own: see image_options::cache.
 ///
 ///     auto cache = std::make_shared<weft::sample_cache>(weft::cache_options{.folder = "/var/tmp/waves"});
 ///     weft::loader batches(pool, weft::cached_source(waves, cache), {.epochs = 10});
