@@ -2,8 +2,8 @@
 
 // Floor 5: files become batches.
 
-#include <weft/data/cached.hpp>
 #include <weft/data/array_rows.hpp>
+#include <weft/data/cached.hpp>
 #include <weft/data/collate.hpp>
 #include <weft/data/color_jitter.hpp>
 #include <weft/data/csv.hpp>

@@ -19,8 +19,9 @@ using bytes = std::vector<std::uint8_t>;
 /// A folder of its own for one test, removed with everything in it.
 class scratch_folder {
  public:
-  scratch_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "weft-data-XXXXXX").string();
+  scratch_folder() : scratch_folder(std::filesystem::temp_directory_path()) {}
+  explicit scratch_folder(const std::filesystem::path& parent) {
+    std::string name = (parent / "weft-data-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
