@@ -1,6 +1,6 @@
 #pragma once
 
-// Floor 6: prices and risk by simulation, and simulated time.
+// Floor 6: prices and risk by simulation, ticks, and simulated time.
 
 #include <weft/market/closed_form.hpp>
 #include <weft/market/correlation.hpp>
@@ -10,6 +10,11 @@
 #include <weft/market/monte_carlo_options.hpp>
 #include <weft/market/option.hpp>
 #include <weft/market/path_math.hpp>
+#include <weft/market/risk_engine.hpp>
 #include <weft/market/simulation_place.hpp>
 #include <weft/market/tail_risk.hpp>
+#include <weft/market/tick.hpp>
+#include <weft/market/tick_checker.hpp>
+#include <weft/market/tick_history.hpp>
+#include <weft/market/tick_inbox.hpp>
 #include <weft/market/virtual_clock.hpp>
