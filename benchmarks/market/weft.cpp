@@ -1,6 +1,9 @@
-// Paths of a geometric Brownian motion and the arithmetic mean that an Asian option pays on, and a simulation
-// by events. The numbers are those of _market.py, with which the peers do the same.
+// Paths of a geometric Brownian motion and the arithmetic mean that an Asian option pays on, a simulation by
+// events, and ticks on their way to a risk engine. The numbers are those of _market.py, with which the peers
+// do the same.
 
+#include <weft/async/gather.hpp>
+#include <weft/async/run.hpp>
 #include <weft/compute/cpu_context.hpp>
 #include <weft/compute/cpu_executor.hpp>
 #include <weft/compute/kernels/elementwise.hpp>
@@ -8,18 +11,27 @@
 #include <weft/core/error.hpp>
 #include <weft/core/philox.hpp>
 #include <weft/market/monte_carlo.hpp>
+#include <weft/market/risk_engine.hpp>
+#include <weft/market/tick_history.hpp>
 #include <weft/market/virtual_clock.hpp>
 #include <weft/observe/stopwatch.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <span>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -92,12 +104,106 @@ measured simulate_events(bool quick) {
   return {.value = static_cast<double>(events) / seconds, .unit = "events/s"};
 }
 
+/// A file of ticks of 100 symbols, which goes with this.
+class tick_data {
+ public:
+  explicit tick_data(std::int64_t count)
+      : path_((std::filesystem::temp_directory_path() / fmt::format("weft-ticks-{}", ::getpid())).string()) {
+    std::vector<weft::tick> ticks;
+    for (std::int64_t i = 0; i < count; ++i) {
+      ticks.push_back({.symbol = static_cast<std::uint32_t>(i % 100),
+                       .sequence = static_cast<std::uint64_t>(i / 100 + 1),
+                       .time = std::chrono::nanoseconds(i),
+                       .price = 100.0 + static_cast<double>(i % 1000) / 100.0});
+    }
+    weft::write_tick_file(path_, ticks);
+  }
+  tick_data(const tick_data&) = delete;
+  tick_data& operator=(const tick_data&) = delete;
+  ~tick_data() { std::filesystem::remove(path_); }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+weft::task<> feed(std::string path, weft::tick_inbox& inbox) {
+  weft::tick_file file(std::move(path));
+  std::vector<weft::tick> ticks(4096);
+  for (;;) {
+    const std::size_t some = file.read(ticks);
+    if (some == 0) break;
+    const std::span<const weft::tick> now(ticks.data(), some);
+    co_await weft::replay(now, inbox, 0.0);
+  }
+  inbox.close();
+}
+
+struct risk_run {
+  std::size_t ticks = 0;
+  std::vector<double> ages;  // in microseconds
+};
+
+weft::task<> follow(weft::risk_engine<double>& engine, risk_run& result) {
+  for (;;) {
+    const auto update = co_await engine.next();
+    if (!update) co_return;
+    result.ticks += update->ticks;
+    result.ages.push_back(static_cast<double>(update->age.count()) / 1e3);
+  }
+}
+
+/// Ticks from a file through the inbox to the engine, which sums up the prices.
+measured replay_file(bool quick) {
+  const std::int64_t count = quick ? 200'000 : 4'000'000;
+  const tick_data data(count);
+  weft::tick_inbox inbox({.capacity = 4096, .policy = weft::overrun_policy::block});
+  weft::risk_engine<double> engine(inbox, [](weft::market_prices now) -> weft::task<double> {
+    double sum = 0.0;
+    for (const auto& [symbol, price] : now.of) sum += price;
+    co_return sum;
+  });
+  risk_run result;
+  const weft::stopwatch clock;
+  weft::run([](const std::string& path, weft::tick_inbox& to, weft::risk_engine<double>& risks,
+               risk_run& all) -> weft::task<> {
+    co_await weft::gather(feed(path, to), follow(risks, all));
+  }(data.path(), inbox, engine, result));
+  const double seconds = clock.seconds();
+  if (result.ticks != static_cast<std::size_t>(count)) throw weft::error("ticks were lost");
+  return {.value = static_cast<double>(count) / seconds, .unit = "ticks/s"};
+}
+
+/// How old the newest price is when a simulation of 1,000 paths ends, while ticks come as fast as they can.
+measured age_under_load(bool quick) {
+  const tick_data data(quick ? 200'000 : 4'000'000);
+  weft::thread_pool pool(1);
+  weft::tick_inbox inbox({.capacity = 4096});
+  weft::risk_engine<double> engine(inbox, [&pool](weft::market_prices now) {
+    return pool.run(
+        [](const weft::market_prices& prices) {
+          auto moved = model;
+          moved.assets[0].spot = prices.of.begin()->second;
+          return monte_carlo(moved, option, {.steps = 10, .paths = 1000}).value;
+        },
+        std::move(now));
+  });
+  risk_run result;
+  std::jthread feeder([&] { weft::run(feed(data.path(), inbox)); });
+  weft::run(follow(engine, result));
+  std::sort(result.ages.begin(), result.ages.end());
+  return {.value = result.ages[result.ages.size() * 99 / 100], .unit = "us"};
+}
+
 measured measure(const std::string& name, bool quick) {
   const std::int64_t paths = quick ? 100'000 : 1'000'000;
   weft::thread_pool pool(2);
   if (name == "program/1000x100") return price(1000, 100, pool, 1000, false);
   if (name == "paths/two-threads") return price(paths, steps, pool, 1, false);
   if (name == "paths/one-thread") return price(paths, steps, {}, 1, true);
+  if (name == "ticks/file") return replay_file(quick);
+  if (name == "ticks/age-p99") return age_under_load(quick);
   if (name == "events") return simulate_events(quick);
   throw weft::error("there is no case '" + name + "': --list prints them");
 }
@@ -114,7 +220,7 @@ int main(int count, char** arguments) {
   program.add_flag("--quick", quick, "fewer paths");
   CLI11_PARSE(program, count, arguments);
   if (list) {
-    fmt::print("program/1000x100\npaths/two-threads\npaths/one-thread\nevents\n");
+    fmt::print("program/1000x100\npaths/two-threads\npaths/one-thread\nevents\nticks/file\nticks/age-p99\n");
     return 0;
   }
   try {
