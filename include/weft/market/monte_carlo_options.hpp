@@ -26,7 +26,8 @@ struct monte_carlo_options {
   /// Ends the simulation when the standard error is not above it, which is looked at after 65,536 samples and
   /// whenever their number has doubled; 0 for none.
   double target_error = 0.0;
-  /// Ends the simulation about then: how many paths there are depends on the machine. 0 for none.
+  /// Ends the simulation about then, but not before 65,536 samples: how many there are depends on the
+  /// machine. 0 for none.
   std::chrono::nanoseconds time_budget{0};
   /// Where the paths are simulated.
   simulation_place place = {};
