@@ -83,6 +83,7 @@ void open_file::read_at(std::int64_t offset, std::span<std::uint8_t> out) const 
 }
 
 std::size_t open_file::read_some_at(std::int64_t offset, std::span<std::uint8_t> out) const {
+  const reading_time counted;
   std::size_t filled = 0;
   while (filled < out.size()) {
     const auto at = offset + static_cast<std::int64_t>(filled);
