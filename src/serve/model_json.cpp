@@ -87,6 +87,7 @@ std::string config_json(const served_model& model) {
 
 std::string stats_json(const std::vector<std::shared_ptr<loaded_model>>& models) {
   std::vector<std::string> each;
+  each.reserve(models.size());
   for (const auto& model : models) each.push_back(stats_of(*model));
   return fmt::format(R"({{"model_stats":[{}]}})", fmt::join(each, ","));
 }
