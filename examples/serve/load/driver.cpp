@@ -1,0 +1,130 @@
+#include "driver.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>  // for std::sort, std::min
+#include <cmath>      // for std::ceil
+#include <cstdlib>    // for std::atoi
+#include <stdexcept>  // for std::runtime_error
+#include <weft/async/task.hpp>
+
+namespace load {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using clock = std::chrono::steady_clock;
+
+constexpr auto patience = std::chrono::seconds(10);  // for the last answers
+
+clock::duration in_clock(double seconds) {
+  return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+// One run, on one thread.
+class run {
+ public:
+  explicit run(const plan& what)
+      : plan_(what),
+        start_(clock::now()),
+        measured_(start_ + in_clock(what.warm_up)),
+        end_(start_ + in_clock(what.seconds)) {
+    const tcp::endpoint server(asio::ip::make_address(what.host), what.port);
+    for (int i = 0; i < what.connections; ++i) {
+      tcp::socket socket(loop_);
+      socket.connect(server);
+      socket.set_option(tcp::no_delay(true));
+      asio::co_spawn(loop_, ask(std::move(socket)), asio::detached);
+    }
+  }
+
+  outcome finish() {
+    loop_.run_until(end_ + patience);
+    outcome_.seconds = plan_.seconds - plan_.warm_up;
+    std::sort(outcome_.latencies.begin(), outcome_.latencies.end());
+    std::sort(outcome_.refusal_latencies.begin(), outcome_.refusal_latencies.end());
+    return std::move(outcome_);
+  }
+
+ private:
+  // When the next request is due; with a rate, requests have their times and connections take them in turn.
+  clock::time_point next_due() {
+    if (plan_.rate <= 0) return clock::now();
+    return start_ + in_clock(static_cast<double>(number_++) / plan_.rate);
+  }
+
+  weft::task<> ask(tcp::socket socket) {
+    asio::steady_timer timer(loop_);
+    std::string answer;
+    for (clock::time_point due = next_due(); due < end_; due = next_due()) {
+      if (due > clock::now()) {
+        timer.expires_at(due);
+        co_await timer.async_wait(asio::use_awaitable);
+      }
+      int status = 0;
+      bool broken = false;
+      try {
+        co_await asio::async_write(socket, asio::buffer(plan_.request), asio::use_awaitable);
+        status = co_await read(socket, answer);
+      } catch (const std::exception&) {
+        broken = true;
+      }
+      if (broken) {
+        ++outcome_.broken;
+        co_return;
+      }
+      const clock::time_point now = clock::now();
+      if (due < measured_ || now > end_) continue;
+      ++outcome_.statuses[status];
+      auto& latencies = status == 200 ? outcome_.latencies : outcome_.refusal_latencies;
+      latencies.push_back(std::chrono::duration<double>(now - due).count());
+    }
+  }
+
+  static weft::task<int> read(tcp::socket& socket, std::string& answer) {
+    answer.clear();
+    std::size_t head = std::string::npos;
+    while ((head = answer.find("\r\n\r\n")) == std::string::npos) co_await read_more(socket, answer);
+    const std::size_t length = answer.find("Content-Length: ");
+    if (length == std::string::npos || length > head) throw std::runtime_error("an answer without a length");
+    const std::size_t whole = head + 4 + std::stoul(answer.substr(length + 16));
+    while (answer.size() < whole) co_await read_more(socket, answer);
+    co_return std::atoi(answer.c_str() + answer.find(' '));
+  }
+
+  static weft::task<> read_more(tcp::socket& socket, std::string& answer) {
+    char room[16384];
+    const std::size_t size = co_await socket.async_read_some(asio::buffer(room), asio::use_awaitable);
+    answer.append(room, size);
+  }
+
+  const plan& plan_;
+  asio::io_context loop_{1};
+  const clock::time_point start_;
+  const clock::time_point measured_;
+  const clock::time_point end_;
+  std::uint64_t number_ = 0;
+  outcome outcome_;
+};
+
+}  // namespace
+
+outcome drive(const plan& what) {
+  return run(what).finish();
+}
+
+double quantile(const std::vector<double>& ascending, double q) {
+  if (ascending.empty()) return 0;
+  const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(ascending.size())));
+  return ascending[std::min(std::max<std::size_t>(rank, 1), ascending.size()) - 1];
+}
+
+}  // namespace load
