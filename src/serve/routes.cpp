@@ -17,7 +17,8 @@ namespace weft::detail {
 namespace {
 
 constexpr std::string_view server_json =
-    R"({"name":"weft","version":"0.1.0","extensions":["binary_tensor_data","model_configuration","statistics"]})";
+    R"({"name":"weft","version":")" WEFT_VERSION
+    R"(","extensions":["binary_tensor_data","model_configuration","statistics"]})";
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
