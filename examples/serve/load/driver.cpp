@@ -10,10 +10,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-#include <algorithm>  // for std::sort, std::min
-#include <cmath>      // for std::ceil
-#include <cstdlib>    // for std::atoi
-#include <stdexcept>  // for std::runtime_error
+#include <algorithm>    // for std::sort, std::min, std::equal
+#include <cctype>       // for std::tolower
+#include <cmath>        // for std::ceil
+#include <cstdlib>      // for std::atoi
+#include <stdexcept>    // for std::runtime_error
+#include <string_view>  // for std::string_view
 #include <weft/async/task.hpp>
 
 namespace load {
@@ -93,11 +95,22 @@ class run {
     answer.clear();
     std::size_t head = std::string::npos;
     while ((head = answer.find("\r\n\r\n")) == std::string::npos) co_await read_more(socket, answer);
-    const std::size_t length = answer.find("Content-Length: ");
-    if (length == std::string::npos || length > head) throw std::runtime_error("an answer without a length");
-    const std::size_t whole = head + 4 + std::stoul(answer.substr(length + 16));
+    const std::size_t whole = head + 4 + length_of(std::string_view(answer).substr(0, head));
     while (answer.size() < whole) co_await read_more(socket, answer);
     co_return std::atoi(answer.c_str() + answer.find(' '));
+  }
+
+  // What the headers say of the body; their names may be in capitals or not.
+  static std::size_t length_of(std::string_view headers) {
+    constexpr std::string_view name = "content-length:";
+    const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+    while (!headers.empty()) {
+      headers.remove_prefix(std::min(headers.find('\n'), headers.size() - 1) + 1);
+      const std::string_view start = headers.substr(0, name.size());
+      if (std::equal(start.begin(), start.end(), name.begin(), name.end(), same))
+        return std::stoul(std::string(headers.substr(name.size())));
+    }
+    throw std::runtime_error("an answer without a length");
   }
 
   static weft::task<> read_more(tcp::socket& socket, std::string& answer) {
