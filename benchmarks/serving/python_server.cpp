@@ -1,0 +1,12 @@
+// A server in Python, WEFT_SCRIPT beside this file, with the cases WEFT_CASES; it is run as benchmarks/run
+// runs scripts.
+
+#include "http_cases.hpp"
+
+#include <cstdlib>  // for std::getenv
+
+int main(int count, char** arguments) {
+  const char* const python = std::getenv("WEFT_BENCH_PYTHON");
+  return http_cases::measure(count, arguments, {python != nullptr ? python : "python3", WEFT_SCRIPT},
+                             {WEFT_CASES});
+}
