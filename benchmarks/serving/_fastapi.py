@@ -117,6 +117,7 @@ def make_app(chosen, port):
 def main():
     chosen = common.options()
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        print(f"version FastAPI {fastapi.__version__}, uvicorn {uvicorn.__version__}, NumPy {np.__version__}")
         app = make_app(chosen, listener.getsockname()[1])
         # What is installed of uvloop and httptools it uses.
         uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False,

@@ -42,6 +42,7 @@ def main():
     serve.start(http_options={"host": "127.0.0.1", "port": port, "access_log": False}
                 if "access_log" in serve.HTTPOptions.model_fields else {"host": "127.0.0.1", "port": port})
     serve.run(make_deployment(chosen), name="benchmark", route_prefix="/predict")
+    print(f"version Ray {ray.__version__}, NumPy {np.__version__}")
     print(f"listening {port}", flush=True)
     signal.sigwait([signal.SIGTERM])
     serve.shutdown()

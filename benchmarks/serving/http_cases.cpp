@@ -186,6 +186,10 @@ class bench {
   const network& net() const { return network_; }
   server_process& server() { return server_; }
   const std::string& request() const { return request_; }
+  // As a part of what is printed.
+  std::string version() const {
+    return server_.version().empty() ? "" : fmt::format(R"(, "version": "{}")", server_.version());
+  }
 
   struct figures {
     load::outcome outcome;
@@ -269,7 +273,7 @@ struct http_case {
 
 void closed_loop(const std::string& name, bench& with) {
   const bench::figures result = with.drive(connections, 0);
-  print(name, result.answered_per_second(), "requests/s");
+  print(name, result.answered_per_second(), "requests/s", with.version());
   print_latencies(name, result.outcome);
   print(name + "/cpu", 1e6 * result.cpu_per_request(), "us");
 }
@@ -279,7 +283,7 @@ void at_80_percent(const std::string& name, bench& with) {
   constexpr double slack = 1.5;
   const double most = with.drive(connections, 0).answered_per_second();
   const bench::figures result = with.drive(open_loop_connections, share * most);
-  print(name, result.answered_per_second(), "requests/s");
+  print(name, result.answered_per_second(), "requests/s", with.version());
   const double goal = slack * (1e-6 * load80_delay_us + with.net().batch_seconds(connections));
   print_latencies(
       name, result.outcome,
@@ -291,7 +295,7 @@ void at_3x(const std::string& name, bench& with) {
   constexpr double times = 3;
   const double most = with.drive(connections, 0).answered_per_second();
   const bench::figures result = with.drive(open_loop_connections, times * most, true);
-  print(name, result.answered_per_second(), "requests/s");
+  print(name, result.answered_per_second(), "requests/s", with.version());
   print(name + "/maximum", most, "requests/s");
   print(name + "/goodput", 100 * result.answered_per_second() / most, "%");
   print_latencies(name, result.outcome);
@@ -301,7 +305,7 @@ void at_3x(const std::string& name, bench& with) {
 
 void binary(const std::string& name, bench& with) {
   const bench::figures result = with.drive(1, 0);
-  print(name, result.answered_per_second() * image_bytes, "bytes/s");
+  print(name, result.answered_per_second() * image_bytes, "bytes/s", with.version());
   print(name + "/per_core", image_bytes / result.cpu_per_request(), "bytes/s");
 }
 
@@ -321,7 +325,8 @@ void idle(const std::string& name, bench& with) {
     answer.clear();
     asio::read_until(kept.back(), asio::dynamic_buffer(answer), "]}");
   }
-  print(name, (with.server().pss_bytes() - before) / (most - few), "bytes", ", \"smaller_is_better\": true");
+  print(name, (with.server().pss_bytes() - before) / (most - few), "bytes",
+        ", \"smaller_is_better\": true" + with.version());
   fmt::print(stderr, "{}: {} connections\n", name, most);
 }
 

@@ -22,8 +22,9 @@ inline constexpr std::array<std::int64_t, 3> image_shape = {224, 224, 3};
 /// Bytes of such a request's tensor.
 inline constexpr std::int64_t image_bytes = images * image_shape[0] * image_shape[1] * image_shape[2] * 4;
 
-/// What a server is told, as its last five arguments in this order. It writes "listening PORT" when it is
-/// ready and leaves at SIGTERM, or exits with 77 and a line saying why if it is not installed.
+/// What a server is told, as its last five arguments in this order. It may write a line
+/// "version TEXT", writes "listening PORT" when it is ready and leaves at SIGTERM, or exits with 77 and a
+/// line saying why if it is not installed.
 struct setup {
   /// "network": UINT8 [784] to the probabilities FP32 [10]; "nothing": UINT8 [4] to the same; "device": the
   /// same after device_ms; "images": FP32 [224, 224, 3] to its first element.

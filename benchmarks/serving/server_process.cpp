@@ -23,6 +23,7 @@ namespace {
 constexpr int exit_missing = 77;
 constexpr auto patience = std::chrono::seconds(8);
 constexpr std::string_view listening = "listening ";
+constexpr std::string_view is_version = "version ";
 
 // The fields of /proc/PID/stat after the name, the first being the state; empty if the process has gone.
 std::vector<std::string> stat_of(pid_t pid) {
@@ -88,6 +89,7 @@ server_process::server_process(const std::vector<std::string>& command) {
       port_ = static_cast<std::uint16_t>(std::stoi(line.substr(listening.size())));
       return;
     }
+    if (line.starts_with(is_version)) version_ = line.substr(is_version.size());
     last = line;
   }
   int status = 0;

@@ -26,6 +26,8 @@ class server_process {
   ~server_process();
 
   std::uint16_t port() const noexcept { return port_; }
+  /// What it says that it is, such as "FastAPI 0.165.0"; empty if it does not.
+  const std::string& version() const noexcept { return version_; }
   /// The time of processors that it has used so far.
   double cpu_seconds() const;
   /// Its memory: what is its own, and its share of what it shares.
@@ -38,6 +40,7 @@ class server_process {
   pid_t pid_ = -1;
   int output_ = -1;
   std::uint16_t port_ = 0;
+  std::string version_;
 };
 
 }  // namespace http_cases
