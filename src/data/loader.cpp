@@ -632,6 +632,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     const std::int64_t taken = nanoseconds(clock::now() - begin);
     const std::int64_t rows = mine.end - mine.begin;
     bool last = false;
+    bool complete_it = false;  // decided here: once it is made, the batch may be given out and its slot used again
     {
       const std::lock_guard lock(mutex_);
       record(done, taken, rows);
@@ -643,10 +644,11 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
       }
       here.unfinished -= rows;
       last = here.unfinished == 0;
-      if (last && here.skipped.empty() && !maker_.finishes()) here.phase = phase::made;
+      complete_it = last && (!here.skipped.empty() || maker_.finishes());
+      if (last && !complete_it) here.phase = phase::made;
     }
     if (!last) return;
-    if (!here.skipped.empty() || maker_.finishes()) complete(mine.slot);
+    if (complete_it) complete(mine.slot);
     arrival_.set();
   }
 
