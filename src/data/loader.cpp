@@ -632,7 +632,8 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     const std::int64_t taken = nanoseconds(clock::now() - begin);
     const std::int64_t rows = mine.end - mine.begin;
     bool last = false;
-    bool complete_it = false;  // decided here: once it is made, the batch may be given out and its slot used again
+    // Decided under the lock: once it is made, the batch may be given out and its slot used again.
+    bool complete_it = false;
     {
       const std::lock_guard lock(mutex_);
       record(done, taken, rows);
