@@ -56,7 +56,7 @@ class ring {
   ~ring() {
     std::uint64_t position = head_.load(std::memory_order_acquire) & ~frozen_bit;
     const std::uint64_t end = tail_.load(std::memory_order_acquire) & ~frozen_bit;
-    for (; position != end; position = next(position)) at(position).destroy();
+    for (; position != end; position = advance(position)) at(position).destroy();
   }
 
   std::size_t capacity() const noexcept { return capacity_; }
@@ -83,24 +83,19 @@ class ring {
     std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     for (;;) {
       if ((tail & frozen_bit) != 0) return {0, claim::frozen};
-      std::size_t room = 0;
-      std::uint64_t end = tail;
       // A slot that is free for its turn stays free until tail passes it, so the CAS confirms all of them.
-      while (room < count && at(end).state.load(std::memory_order_acquire) == free_state(end)) {
-        ++room;
-        end = next(end);
-      }
+      const std::size_t room = run_of(tail, count, free_state(tail));
       if (room == 0) {
         const std::uint64_t now = tail_.load(std::memory_order_relaxed);
         if (now == tail) return {0, claim::blocked};
         tail = now;
-      } else if (tail_.compare_exchange_weak(tail, end, std::memory_order_relaxed,
+      } else if (tail_.compare_exchange_weak(tail, advance(tail, room), std::memory_order_relaxed,
                                              std::memory_order_relaxed)) {
         note(pusher_);
-        for (std::size_t i = 0; i < room; ++i, tail = next(tail)) {
-          at(tail).construct(std::move(items[i]));
-          at(tail).state.store(full_state(tail), std::memory_order_release);
-        }
+        for_each(tail, room, free_state(tail), [&](slot& to, std::uint32_t free) {
+          to.construct(std::move(*items++));
+          to.state.store(free + 1, std::memory_order_release);
+        });
         return {room, claim::done};
       }
     }
@@ -118,25 +113,19 @@ class ring {
     std::uint64_t head = head_.load(std::memory_order_relaxed);
     for (;;) {
       if ((head & frozen_bit) != 0) return {0, claim::frozen};
-      std::size_t ready = 0;
-      std::uint64_t end = head;
-      while (ready < count && at(end).state.load(std::memory_order_acquire) == full_state(end)) {
-        ++ready;
-        end = next(end);
-      }
+      const std::size_t ready = run_of(head, count, full_state(head));
       if (ready == 0) {
         const std::uint64_t now = head_.load(std::memory_order_relaxed);
         if (now == head) return {0, claim::blocked};
         head = now;
-      } else if (head_.compare_exchange_weak(head, end, std::memory_order_relaxed,
+      } else if (head_.compare_exchange_weak(head, advance(head, ready), std::memory_order_relaxed,
                                              std::memory_order_relaxed)) {
         note(popper_);
-        for (std::size_t i = 0; i < ready; ++i, head = next(head)) {
-          slot& from = at(head);
+        for_each(head, ready, full_state(head), [&](slot& from, std::uint32_t full) {
           take(std::move(*from.item()));
           from.destroy();
-          from.state.store(free_state(head) + 2, std::memory_order_release);
-        }
+          from.state.store(full + 1, std::memory_order_release);
+        });
         return {ready, claim::done};
       }
     }
@@ -149,7 +138,7 @@ class ring {
     return spin(popper_, place_patience_, [this](std::size_t further) {
       std::uint64_t tail = tail_.load(std::memory_order_relaxed);
       if ((tail & frozen_bit) != 0) return look::give_up;
-      while (further-- != 0) tail = next(tail);
+      tail = advance(tail, further);
       return at(tail).state.load(std::memory_order_relaxed) == free_state(tail) ? look::ready : look::again;
     });
   }
@@ -159,7 +148,7 @@ class ring {
     return spin(pusher_, item_patience_, [this](std::size_t further) {
       std::uint64_t head = head_.load(std::memory_order_relaxed);
       if ((head & frozen_bit) != 0) return look::give_up;
-      while (further-- != 0) head = next(head);
+      head = advance(head, further);
       return at(head).state.load(std::memory_order_relaxed) == full_state(head) ? look::ready : look::again;
     });
   }
@@ -195,7 +184,7 @@ class ring {
     await_state(to, free_state(tail));
     to.construct(std::move(item));
     to.state.store(full_state(tail), std::memory_order_release);
-    tail_.store(next(tail), std::memory_order_release);
+    tail_.store(advance(tail), std::memory_order_release);
   }
 
   /// The calling thread has pushed (popped) through the locked operations: who waits for the other side is to
@@ -212,7 +201,7 @@ class ring {
     take(std::move(*from.item()));
     from.destroy();
     from.state.store(free_state(head) + 2, std::memory_order_release);
-    head_.store(next(head), std::memory_order_release);
+    head_.store(advance(head), std::memory_order_release);
   }
 
  private:
@@ -240,11 +229,39 @@ class ring {
 
   slot& at(std::uint64_t word) noexcept { return slots_[(word & index_mask) >> 1]; }
 
-  /// The word of the next slot, with the same frozen bit.
-  std::uint64_t next(std::uint64_t word) const noexcept {
-    const std::uint64_t index = (word & index_mask) >> 1;
-    if (index + 1 != capacity_) return word + index_step;
-    return (((word >> turn_shift) + 1) << turn_shift) | (word & frozen_bit);
+  /// The word of the slot that is `slots` further on, at most capacity(), with its frozen bit.
+  std::uint64_t advance(std::uint64_t word, std::size_t slots = 1) const noexcept {
+    const std::size_t before_wrap = capacity_ - ((word & index_mask) >> 1);
+    if (slots < before_wrap) return word + slots * index_step;
+    return ((((word >> turn_shift) + 1) << turn_shift) | (word & frozen_bit)) +
+           (slots - before_wrap) * index_step;
+  }
+
+  /// How many of the next `count` slots from `word` are in the state `wanted`, which grows by two at the
+  /// wrap.
+  std::size_t run_of(std::uint64_t word, std::size_t count, std::uint32_t wanted) const noexcept {
+    const std::size_t first = (word & index_mask) >> 1;
+    const auto matches = [&](std::size_t index, std::uint32_t state) {
+      return slots_[index].state.load(std::memory_order_acquire) == state;
+    };
+    if (count == 1) return matches(first, wanted) ? 1 : 0;
+    const std::size_t before_wrap = std::min(count, capacity_ - first);
+    std::size_t run = 0;
+    while (run < before_wrap && matches(first + run, wanted)) ++run;
+    if (run < before_wrap) return run;
+    const std::size_t most = std::min(count, capacity_);
+    while (run < most && matches(run - before_wrap, wanted + 2)) ++run;
+    return run;
+  }
+
+  /// Calls f(slot, state) for `count` slots from `word`, in order; the state likewise.
+  template <class F>
+  void for_each(std::uint64_t word, std::size_t count, std::uint32_t state, F f) noexcept {
+    const std::size_t first = (word & index_mask) >> 1;
+    if (count == 1) return f(slots_[first], state);
+    const std::size_t before_wrap = std::min(count, capacity_ - first);
+    for (std::size_t i = 0; i < before_wrap; ++i) f(slots_[first + i], state);
+    for (std::size_t i = before_wrap; i < count; ++i) f(slots_[i - before_wrap], state + 2);
   }
 
   /// The word as a count of items since the beginning.
