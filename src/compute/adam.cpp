@@ -1,6 +1,7 @@
 #include <compute/adam_coefficients.hpp>
 #include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
+#include <compute/option_range.hpp>
 #include <weft/compute/kernels/adam.hpp>
 
 #include <algorithm>  // for std::min
@@ -10,12 +11,6 @@
 
 namespace weft {
 namespace {
-
-void require_range(const char* name, double value, bool holds, const char* range) {
-  if (holds) return;
-  throw invalid_argument(std::string("adam: ") + name + " is " + std::to_string(value) + ": it must be " +
-                         range);
-}
 
 // Enough arithmetic to be worth a task; a multiple of every register's width.
 constexpr std::int64_t parameters_per_part = 16384;
@@ -27,15 +22,18 @@ std::int64_t parts_of(const adam_parameter& array) {
 }  // namespace
 
 const adam_options& require_valid(const adam_options& options) {
-  require_range("learning_rate", options.learning_rate,
-                std::isfinite(options.learning_rate) && options.learning_rate >= 0.0,
-                "finite and at least 0");
-  require_range("beta1", options.beta1, options.beta1 >= 0.0 && options.beta1 < 1.0, "in [0, 1)");
-  require_range("beta2", options.beta2, options.beta2 >= 0.0 && options.beta2 < 1.0, "in [0, 1)");
-  require_range("epsilon", options.epsilon, std::isfinite(options.epsilon) && options.epsilon >= 0.0,
-                "finite and at least 0");
-  require_range("weight_decay", options.weight_decay,
-                std::isfinite(options.weight_decay) && options.weight_decay >= 0.0, "finite and at least 0");
+  detail::require_range("adam", "learning_rate", options.learning_rate,
+                        std::isfinite(options.learning_rate) && options.learning_rate >= 0.0,
+                        "finite and at least 0");
+  detail::require_range("adam", "beta1", options.beta1, options.beta1 >= 0.0 && options.beta1 < 1.0,
+                        "in [0, 1)");
+  detail::require_range("adam", "beta2", options.beta2, options.beta2 >= 0.0 && options.beta2 < 1.0,
+                        "in [0, 1)");
+  detail::require_range("adam", "epsilon", options.epsilon,
+                        std::isfinite(options.epsilon) && options.epsilon >= 0.0, "finite and at least 0");
+  detail::require_range("adam", "weight_decay", options.weight_decay,
+                        std::isfinite(options.weight_decay) && options.weight_decay >= 0.0,
+                        "finite and at least 0");
   return options;
 }
 

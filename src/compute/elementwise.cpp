@@ -9,7 +9,7 @@ namespace weft::detail {
 namespace {
 
 // Enough elements to be worth a task.
-constexpr std::int64_t elements_per_part = 32768;
+constexpr std::int64_t elementwise_part = 32768;  // elements
 
 // The strides of an operand along the output's axes; 0 where it is repeated.
 void repeat(const char* name, const char* operand_name, const array& operand, const array& output,
@@ -78,8 +78,8 @@ void run_binary(const cpu_context& context, const char* name, binary_operation o
   const std::int64_t inner = loop.extents[last];
   const std::int64_t outer = size / inner;
   // A part is some of an inner row, or several rows.
-  const std::int64_t pieces = (inner + elements_per_part - 1) / elements_per_part;
-  const std::int64_t rows = std::max<std::int64_t>(1, elements_per_part / inner);
+  const std::int64_t pieces = (inner + elementwise_part - 1) / elementwise_part;
+  const std::int64_t rows = std::max<std::int64_t>(1, elementwise_part / inner);
   const auto run_row = [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
     std::int64_t left_offset = begin * loop.left[last];
     std::int64_t right_offset = begin * loop.right[last];
@@ -139,7 +139,7 @@ void run_unary(const cpu_context& context, const char* name, unary_operation ope
   const auto kernel = kernels_of(context.level()).unary;
   const auto* from = static_cast<const float*>(input.data);
   auto* to = static_cast<float*>(const_cast<void*>(output.data));
-  run_parts(context, output.size(), elements_per_part, [&](std::int64_t begin, std::int64_t end) {
+  run_parts(context, output.size(), elementwise_part, [&](std::int64_t begin, std::int64_t end) {
     kernel(operation, from + begin, to + begin, end - begin);
   });
 }

@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-constexpr std::int64_t elements_per_part = 8192;
+constexpr std::int64_t layer_norm_part = 8192;  // elements
 
 detail::layer_norm_arguments arguments_of(const layer_norm& kernel, tensor_view<const float, 2> input,
                                           tensor_view<const float, 1> scale,
@@ -77,7 +77,7 @@ void layer_norm::operator()(const cpu_context& context, tensor_view<const float,
       arguments_of(*this, input, scale, shift, output, mean, inverse_deviation);
   if (input.empty()) return;
   const auto kernel = detail::kernels_of(context.level()).layer_norm;
-  detail::run_parts(context, input.extent(0), std::max<std::int64_t>(1, elements_per_part / input.extent(1)),
+  detail::run_parts(context, input.extent(0), std::max<std::int64_t>(1, layer_norm_part / input.extent(1)),
                     [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
 }
 
@@ -104,7 +104,7 @@ void layer_norm_backward::operator()(const cpu_context& context, tensor_view<con
       input, scale, mean, inverse_deviation, output_gradient, input_gradient, scale_gradient, shift_gradient);
   if (columns == 0) return;
   const auto kernel = detail::kernels_of(context.level()).layer_norm_backward;
-  detail::run_parts(context, rows, std::max<std::int64_t>(1, elements_per_part / columns),
+  detail::run_parts(context, rows, std::max<std::int64_t>(1, layer_norm_part / columns),
                     [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
   // Columns are independent; each is summed down the rows.
   constexpr std::int64_t columns_per_part = 64;

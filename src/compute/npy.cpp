@@ -34,9 +34,9 @@ constexpr std::array descriptions{description{dtype::boolean, "|b1"},  descripti
                                   description{dtype::float64, "<f8"}};
 
 // Reads the header's dictionary: three keys in any order.
-class header_reader {
+class npy_header_reader {
  public:
-  header_reader(const std::string& path, std::string_view text, std::size_t offset)
+  npy_header_reader(const std::string& path, std::string_view text, std::size_t offset)
       : path_(path), text_(text), offset_(offset) {}
 
   void read(dtype& type, std::vector<std::int64_t>& extents, bool& column_major) {
@@ -203,7 +203,7 @@ npy_header read_npy_header(const std::string& path, std::span<const std::byte> f
                        "the file ends within the header, which is " + std::to_string(length) + " bytes long");
   }
   npy_header header;
-  header_reader(path, all.substr(prefix, length), prefix)
+  npy_header_reader(path, all.substr(prefix, length), prefix)
       .read(header.type, header.extents, header.column_major);
   header.bytes = static_cast<std::int64_t>(prefix + length);
   const std::int64_t expected = byte_count(header.extents, header.type);

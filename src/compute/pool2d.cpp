@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-constexpr std::int64_t elements_per_part = 16384;
+constexpr std::int64_t pool2d_part = 16384;  // elements
 
 detail::window window_of(const pool2d_options& options, const shape<4>& input, const shape<4>& output) {
   return {.height = input[2],
@@ -25,7 +25,7 @@ detail::window window_of(const pool2d_options& options, const shape<4>& input, c
 template <class Each>
 void for_each_plane(const cpu_context& context, const shape<4>& input, const Each& each) {
   const std::int64_t together =
-      std::max<std::int64_t>(1, elements_per_part / std::max<std::int64_t>(1, input[2] * input[3]));
+      std::max<std::int64_t>(1, pool2d_part / std::max<std::int64_t>(1, input[2] * input[3]));
   detail::run_parts(context, input[0] * input[1], together, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) each(plane);
   });

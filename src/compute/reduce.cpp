@@ -8,8 +8,8 @@
 namespace weft::detail {
 namespace {
 
-constexpr std::int64_t elements_per_part = 65536;
-constexpr std::int64_t widest = 256;  // columns that reduce_columns takes at once
+constexpr std::int64_t reduce_part = 65536;  // elements
+constexpr std::int64_t widest = 256;         // columns that reduce_columns takes at once
 
 // An array as [outer, count, inner], reduced along the middle.
 struct reduction_shape {
@@ -133,11 +133,9 @@ void run_reduction(const cpu_context& context, const char* name, reduction opera
     });
     return;
   }
-  const std::int64_t pieces =
-      std::max<std::int64_t>(1, (shape.count + elements_per_part - 1) / elements_per_part);
+  const std::int64_t pieces = std::max<std::int64_t>(1, (shape.count + reduce_part - 1) / reduce_part);
   if (pieces == 1) {
-    const std::int64_t rows =
-        std::max<std::int64_t>(1, elements_per_part / std::max<std::int64_t>(1, shape.count));
+    const std::int64_t rows = std::max<std::int64_t>(1, reduce_part / std::max<std::int64_t>(1, shape.count));
     run_parts(context, shape.outer, rows, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         partial result{};
@@ -149,8 +147,8 @@ void run_reduction(const cpu_context& context, const char* name, reduction opera
   }
   std::vector<partial> partials(static_cast<std::size_t>(shape.outer * pieces));
   context.parallel_for(shape.outer * pieces, [&](std::int64_t part) {
-    const std::int64_t begin = part % pieces * elements_per_part;
-    const std::int64_t end = std::min(shape.count, begin + elements_per_part);
+    const std::int64_t begin = part % pieces * reduce_part;
+    const std::int64_t end = std::min(shape.count, begin + reduce_part);
     kernels.reduce_row(operation, type, address(part / pieces * shape.count + begin), end - begin,
                        partials[static_cast<std::size_t>(part)]);
   });
@@ -158,7 +156,7 @@ void run_reduction(const cpu_context& context, const char* name, reduction opera
     const partial* first = partials.data() + row * pieces;
     partial total = *first;
     for (std::int64_t piece = 1; piece < pieces; ++piece) {
-      join(operation, real, total, first[piece], piece * elements_per_part);
+      join(operation, real, total, first[piece], piece * reduce_part);
     }
     store_result(output, real, divisor, operation, total, row);
   }

@@ -5,7 +5,7 @@
 namespace weft {
 namespace {
 
-constexpr std::int64_t elements_per_part = 16384;
+constexpr std::int64_t relu_backward_part = 16384;  // elements
 
 }  // namespace
 
@@ -13,7 +13,7 @@ void relu_backward::operator()(const cpu_context& context, tensor_view<const flo
                                tensor_view<float, 1> gradient) const {
   require_same_shape("relu_backward", "gradient", gradient.extents(), "output", output.extents());
   const auto kernel = detail::kernels_of(context.level()).mask;
-  detail::run_parts(context, output.size(), elements_per_part, [&](std::int64_t begin, std::int64_t end) {
+  detail::run_parts(context, output.size(), relu_backward_part, [&](std::int64_t begin, std::int64_t end) {
     kernel(output.data() + begin, gradient.data() + begin, end - begin);
   });
 }

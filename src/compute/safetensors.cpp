@@ -113,9 +113,9 @@ std::string header_of(std::span<const safetensors_entry> entries,
 }
 
 // Reads the header's JSON. Every error becomes a format_error with the byte in the file.
-class header_reader {
+class safetensors_header_reader {
  public:
-  header_reader(const std::string& path, std::string_view text, std::int64_t data_bytes)
+  safetensors_header_reader(const std::string& path, std::string_view text, std::int64_t data_bytes)
       : path_(path), text_(text.data(), text.size()), data_bytes_(data_bytes) {}
 
   void read(std::vector<safetensors_file::entry>& entries, std::map<std::string, std::string>& metadata) {
@@ -241,7 +241,7 @@ safetensors_header read_header(const std::string& path, std::span<const std::byt
   const std::string_view text(reinterpret_cast<const char*>(front.data()) + prefix_bytes,
                               static_cast<std::size_t>(length));
   safetensors_header header;
-  header_reader(path, text, size - data).read(header.entries, header.metadata);
+  safetensors_header_reader(path, text, size - data).read(header.entries, header.metadata);
 
   using entry = safetensors_file::entry;
   std::sort(header.entries.begin(), header.entries.end(), [](const entry& a, const entry& b) {

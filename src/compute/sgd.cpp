@@ -1,5 +1,6 @@
 #include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
+#include <compute/option_range.hpp>
 #include <weft/compute/kernels/sgd.hpp>
 
 #include <cmath>   // for std::isfinite, std::sqrt
@@ -9,16 +10,10 @@
 namespace weft {
 namespace {
 
-constexpr std::int64_t elements_per_part = 16384;
-
-void require_range(const char* name, double value, bool holds, const char* range) {
-  if (holds) return;
-  throw invalid_argument(std::string("sgd: ") + name + " is " + std::to_string(value) + ": it must be " +
-                         range);
-}
+constexpr std::int64_t sgd_part = 16384;  // elements
 
 std::int64_t parts_of(std::int64_t size) {
-  return (size + elements_per_part - 1) / elements_per_part;
+  return (size + sgd_part - 1) / sgd_part;
 }
 
 // Calls each(array, begin, end, part) for the parts of all arrays, whose sizes size_of(array) gives.
@@ -31,8 +26,8 @@ void for_each_part(const cpu_context& context, std::span<Array> arrays, const Si
     std::int64_t piece = part;
     const auto* array = arrays.data();
     while (piece >= parts_of(size_of(*array))) piece -= parts_of(size_of(*array++));
-    const std::int64_t begin = piece * elements_per_part;
-    each(*array, begin, std::min(size_of(*array), begin + elements_per_part), part);
+    const std::int64_t begin = piece * sgd_part;
+    each(*array, begin, std::min(size_of(*array), begin + sgd_part), part);
   });
 }
 
@@ -65,12 +60,14 @@ void require_norm(double max_norm) {
 }  // namespace
 
 const sgd_options& require_valid(const sgd_options& options) {
-  require_range("learning_rate", options.learning_rate,
-                std::isfinite(options.learning_rate) && options.learning_rate >= 0.0,
-                "finite and at least 0");
-  require_range("momentum", options.momentum, options.momentum >= 0.0 && options.momentum < 1.0, "in [0, 1)");
-  require_range("weight_decay", options.weight_decay,
-                std::isfinite(options.weight_decay) && options.weight_decay >= 0.0, "finite and at least 0");
+  detail::require_range("sgd", "learning_rate", options.learning_rate,
+                        std::isfinite(options.learning_rate) && options.learning_rate >= 0.0,
+                        "finite and at least 0");
+  detail::require_range("sgd", "momentum", options.momentum,
+                        options.momentum >= 0.0 && options.momentum < 1.0, "in [0, 1)");
+  detail::require_range("sgd", "weight_decay", options.weight_decay,
+                        std::isfinite(options.weight_decay) && options.weight_decay >= 0.0,
+                        "finite and at least 0");
   if (options.nesterov && options.momentum == 0.0) {
     throw invalid_argument("sgd: nesterov needs a momentum above 0");
   }

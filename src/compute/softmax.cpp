@@ -5,10 +5,10 @@
 namespace weft {
 namespace {
 
-constexpr std::int64_t elements_per_part = 8192;
+constexpr std::int64_t softmax_part = 8192;  // elements
 
 std::int64_t rows_per_part(std::int64_t columns) {
-  return std::max<std::int64_t>(1, elements_per_part / std::max<std::int64_t>(1, columns));
+  return std::max<std::int64_t>(1, softmax_part / std::max<std::int64_t>(1, columns));
 }
 
 detail::softmax_arguments arguments_of(const softmax& kernel, tensor_view<const float, 2> input,

@@ -43,7 +43,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 
-constexpr std::chrono::microseconds patience(20);         // before a thread that waits for results sleeps
+constexpr std::chrono::microseconds result_patience(20);  // before a thread that waits for results sleeps
 constexpr std::chrono::milliseconds memory_interval(20);  // between two looks at the workers' memory
 constexpr std::chrono::milliseconds retry_interval(50);   // for what a full ring or socket has put off
 constexpr std::size_t longest_tail = 4096;                // how much of a worker's standard error is kept
@@ -183,7 +183,7 @@ class core final : public process_core, public segment_listener {
   void help(shared_call& call) noexcept override {
     helpers_.fetch_add(1);
     set_sleeping(0);
-    const auto end = clock::now() + patience;
+    const auto end = clock::now() + result_patience;
     for (int looks = 1; !call.ready(); ++looks) {
       if (results_waiting() && drain_.try_lock()) {
         const std::lock_guard lock(drain_, std::adopt_lock);
@@ -698,7 +698,7 @@ class core final : public process_core, public segment_listener {
       const std::lock_guard lock(mutex_);
       if (unfinished_ == 0) return false;
     }
-    const auto end = clock::now() + patience;
+    const auto end = clock::now() + result_patience;
     while (clock::now() < end) {
       if (results_waiting()) return true;
       for (int i = 0; i < 16; ++i) pause_processor();

@@ -33,7 +33,7 @@ using clock = std::chrono::steady_clock;
 
 // How long a worker looks for the next call before it goes to sleep: longer than a pool takes to send the
 // next one when its user waits for one result after the other.
-constexpr std::chrono::microseconds patience(20);
+constexpr std::chrono::microseconds call_patience(20);
 
 class worker final : public segment_source, public segment_listener {
  public:
@@ -141,7 +141,7 @@ class worker final : public segment_source, public segment_listener {
   const message_header& next() {
     const message_header* message = calls_.peek();
     if (message != nullptr) return *message;
-    const auto end = clock::now() + patience;
+    const auto end = clock::now() + call_patience;
     for (int looks = 1;; ++looks) {
       message = calls_.peek();
       if (message != nullptr) return *message;
