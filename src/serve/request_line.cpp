@@ -1,6 +1,8 @@
 #include <weft/core/error.hpp>
 #include <weft/serve/detail/request_line.hpp>
 
+#include <boost/asio/defer.hpp>
+
 #include <algorithm>  // for std::min, std::max
 #include <cassert>    // for assert
 #include <chrono>     // for std::chrono::milliseconds
@@ -10,6 +12,12 @@
 #include <utility>    // for std::move
 
 namespace weft::detail {
+namespace {
+
+// How long a loop may keep a request to itself while others come with it.
+constexpr std::chrono::microseconds longest_turn{200};
+
+}  // namespace
 
 request_line::request_line(batcher_options options) : options_(checked(std::move(options))) {
   stats_.sizes.resize(options_.max_batch_size + 1);
@@ -19,7 +27,9 @@ request_line::~request_line() {
   assert(stats_.queued == 0 && stats_.running == 0);
 }
 
-bool request_line::enlist(request_entry& entry) {
+bool request_line::enlist(request_entry& entry, boost::asio::io_context* loop) {
+  notice how = notice::none;
+  const auto changed = changed_;  // once it is answered, this may be gone
   {
     const std::lock_guard lock(mutex_);
     const auto now = batch_clock::now();
@@ -31,13 +41,30 @@ bool request_line::enlist(request_entry& entry) {
     entry.arrival = now;
     append(entry);
     ++stats_.accepted;
-    if (idle_ == 0) return true;
-    const batch_release plan = plan_release(options_, cost_, seen(groups_.at(entry.group)), closed_, now);
-    if (plan.due >= alarm_) return true;
-    alarm_ = plan.due;
+    if (idle_ != 0) how = notice_of(entry, loop, now);
   }
-  changed_.notify_one();
+  if (how == notice::at_once) changed->notify_one();
+  if (how == notice::by_loop) boost::asio::defer(*loop, [changed] { changed->notify_one(); });
   return true;
+}
+
+request_line::notice request_line::notice_of(const request_entry& entry, const boost::asio::io_context* loop,
+                                             batch_clock::time_point now) {
+  const batch_release plan = plan_release(options_, cost_, seen(groups_.at(entry.group)), closed_, now);
+  const bool complete = plan.why == release_reason::full || plan.why == release_reason::preferred;
+  if (plan.due < alarm_) {
+    alarm_ = plan.due;
+    telling_ = complete ? nullptr : loop;
+    telling_thread_ = std::this_thread::get_id();
+    telling_since_ = now;
+    return telling_ == nullptr ? notice::at_once : notice::by_loop;
+  }
+  if (telling_ == nullptr) return notice::none;
+  // What another thread asks for must not depend on what that loop does, nor its own for long.
+  const bool same_turn = telling_ == loop && telling_thread_ == std::this_thread::get_id();
+  if (same_turn && !complete && now - telling_since_ < longest_turn) return notice::none;
+  telling_ = nullptr;
+  return notice::at_once;
 }
 
 void request_line::withdraw(request_entry& entry) {
@@ -60,7 +87,7 @@ void request_line::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
   }
-  changed_.notify_all();
+  changed_->notify_all();
 }
 
 bool request_line::closed() const {
@@ -101,16 +128,17 @@ std::optional<request_line::choice> request_line::choose(batch_clock::time_point
 bool request_line::await_batch(std::unique_lock<std::mutex>& lock) {
   while (true) {
     const auto now = batch_clock::now();
+    telling_ = nullptr;  // this instance sees everything
     const std::optional<choice> best = choose(now);
     if (best && best->plan.due <= now) return true;
     if (!best && closed_) return false;
     ++idle_;
     if (best) {
       alarm_ = best->plan.due;
-      changed_.wait_until(lock, best->plan.due);
+      changed_->wait_until(lock, best->plan.due);
     } else {
       alarm_ = batch_clock::time_point::max();
-      changed_.wait(lock);
+      changed_->wait(lock);
     }
     --idle_;
   }
@@ -148,7 +176,7 @@ void request_line::assemble(std::vector<request_entry*>& seats, wake_chain& woke
     ++stats_.running;
   }
   // Whoever was woken for this batch may not have been the only one that something is due for.
-  if (idle_ != 0 && !groups_.empty()) changed_.notify_one();
+  if (idle_ != 0 && !groups_.empty()) changed_->notify_one();
 }
 
 void request_line::append(request_entry& entry) {

@@ -5,6 +5,9 @@
 #include <weft/serve/batcher.hpp>
 
 #include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <latch>
@@ -119,6 +122,50 @@ TEST(BatcherTest, WhatArrivesWhileABatchRunsSharesTheNext) {
   EXPECT_EQ(model.batches()[1].size(), 5);
   EXPECT_EQ(batches.stats().sizes[5], 1);
   EXPECT_EQ(others[4]->response, 12);
+}
+
+// Two coroutines ask on one loop, of which the first alone has run: the loop is held up then.
+class held_turn {
+ public:
+  explicit held_turn(doubler& batches) {
+    const std::uint64_t before = batches.stats().accepted;
+    for (const int request : {1, 2}) {
+      boost::asio::co_spawn(loop_, ask(batches, request), boost::asio::detached);
+    }
+    while (batches.stats().accepted == before) loop_.poll_one();
+  }
+  void go_on() { loop_.run(); }
+  int sum() const { return sum_; }
+
+ private:
+  task<> ask(doubler& batches, int request) { sum_ += co_await batches.infer(request); }
+
+  boost::asio::io_context loop_;
+  int sum_ = 0;
+};
+
+TEST(BatcherTest, WhatComesInOneTurnOfALoopSharesABatch) {
+  doubler batches(doubled, {.max_batch_size = 8});
+  doubler others(doubled);
+  // Time enough for an instance to become idle, and then for one that had been told.
+  const auto give_time = [&] {
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(others.infer_wait(i), 2 * i);
+  };
+  give_time();
+  held_turn turn(batches);
+  give_time();
+  EXPECT_EQ(batches.stats().queued, 1);
+  turn.go_on();
+  EXPECT_EQ(turn.sum(), 6);
+  EXPECT_EQ(batches.stats().sizes[2], 1);
+}
+
+TEST(BatcherTest, ALoopThatIsHeldUpHoldsUpNobodyElse) {
+  doubler batches(doubled, {.max_batch_size = 8});
+  held_turn turn(batches);
+  EXPECT_EQ(batches.infer_wait(10), 20);
+  turn.go_on();
+  EXPECT_EQ(turn.sum(), 6);
 }
 
 TEST(BatcherTest, NoBatchIsLargerThanAllowed) {

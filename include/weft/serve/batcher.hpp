@@ -9,6 +9,10 @@
 #include <weft/serve/batcher_options.hpp>
 #include <weft/serve/detail/request_line.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <chrono>       // for std::chrono::duration
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::uint64_t
@@ -33,9 +37,10 @@ namespace weft {
 /// is called concurrently.
 ///
 /// An instance that is idle takes a batch as soon as one is due (see batcher_options), and always as many
-/// requests as wait, up to the limit. If the model throws, or returns another number of responses, the
-/// requests of that batch get the exception, or with `isolate_failures` only those that fail alone; the next
-/// batch is not concerned.
+/// requests as wait, up to the limit. Requests that coroutines make in one turn of their event loop come
+/// together: an idle instance is told of them when the turn ends, or after a fraction of a millisecond. If
+/// the model throws, or returns another number of responses, the requests of that batch get the exception, or
+/// with `isolate_failures` only those that fail alone; the next batch is not concerned.
 ///
 /// Destruction is close() and waits until all that were accepted have been answered. Nothing may wait in
 /// infer() while the batcher is destroyed but what those answers wake.
@@ -77,15 +82,9 @@ class batcher {
   /// once if too many wait or if it cannot be done within the time limit, timeout_error, batcher_closed, or
   /// invalid_argument.
   task<Response> infer(Request request, infer_options options = {}) {
-    const std::size_t level = level_of(options);
-    const std::chrono::microseconds limit = limit_of(options);
-    if (limit.count() == 0) {
-      Response response = co_await answer(std::move(request), level, detail::batch_clock::time_point::max());
-      co_return response;
-    }
-    Response response =
-        co_await timeout(answer(std::move(request), level, detail::batch_clock::now() + limit), limit);
-    co_return response;
+    const bool limited = options.timeout.count() != 0 || line_.options().default_timeout.count() != 0;
+    if (limited) return answer_in_time(std::move(request), options);
+    return answer(std::move(request), options, detail::batch_clock::time_point::max());
   }
 
   /// As infer(), blocking the calling thread: never call it on a thread that runs an event loop.
@@ -126,7 +125,7 @@ class batcher {
     entry(Request&& what, detail::waiter& waiting, std::size_t priority, const grouping& separate,
           detail::batch_clock::time_point latest)
         : request_entry(waiting, priority, separate ? separate(what) : 0, latest), request(std::move(what)) {}
-    Request request;
+    std::optional<Request> request;  // but while the model has it
     std::optional<Response> response;
   };
 
@@ -161,10 +160,20 @@ class batcher {
     return options.timeout.count() != 0 ? options.timeout : line_.options().default_timeout;
   }
 
-  task<Response> answer(Request request, std::size_t level, detail::batch_clock::time_point deadline) {
+  task<Response> answer_in_time(Request request, infer_options options) {
+    const std::chrono::microseconds limit = limit_of(options);
+    const auto deadline = detail::batch_clock::now() + limit;
+    Response response = co_await timeout(answer(std::move(request), options, deadline), limit);
+    co_return response;
+  }
+
+  task<Response> answer(Request request, infer_options options, detail::batch_clock::time_point deadline) {
     detail::coroutine_waiter self;
-    entry mine(std::move(request), self, level, group_, deadline);
-    auto enlist = [&] { return line_.enlist(mine); };
+    entry mine(std::move(request), self, level_of(options), group_, deadline);
+    const boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
+    const auto* const direct = executor.template target<boost::asio::io_context::executor_type>();
+    boost::asio::io_context* const loop = direct != nullptr ? &direct->context() : nullptr;
+    auto enlist = [&] { return line_.enlist(mine, loop); };
     auto cancel = [&] { line_.withdraw(mine); };
     const async_span waiting(line_.options().name);
     co_await self.suspend(enlist, cancel);
@@ -196,8 +205,10 @@ class batcher {
     seats.reserve(most);
     requests.reserve(most);
     const auto load = [&](detail::request_entry& each) {
-      requests.push_back(std::move(static_cast<entry&>(each).request));
+      requests.push_back(std::move(*static_cast<entry&>(each).request));
     };
+    // Who asked destroys the request: on the thread that allocated it, mostly.
+    const auto give_back = [&](entry& each, std::size_t i) { each.request.emplace(std::move(requests[i])); };
     while (const std::optional<std::uint64_t> number = line_.take(seats, load)) {
       const span running(line_.options().name, "requests", static_cast<double>(requests.size()));
       const auto begin = detail::batch_clock::now();
@@ -212,14 +223,17 @@ class batcher {
       if (failure && requests.size() > 1 && line_.options().isolate_failures) {
         std::vector<outcome> outcomes = one_by_one(requests);
         line_.finish(*number, seats, took.count(), false, [&](detail::request_entry& each, std::size_t i) {
+          auto& mine = static_cast<entry&>(each);
+          give_back(mine, i);
           each.who.failure = std::move(outcomes[i].failure);
-          if (outcomes[i].response)
-            static_cast<entry&>(each).response.emplace(std::move(*outcomes[i].response));
+          if (outcomes[i].response) mine.response.emplace(std::move(*outcomes[i].response));
         });
       } else {
         line_.finish(*number, seats, took.count(), !failure, [&](detail::request_entry& each, std::size_t i) {
+          auto& mine = static_cast<entry&>(each);
+          give_back(mine, i);
           each.who.failure = failure;
-          if (!failure) static_cast<entry&>(each).response.emplace(std::move(responses[i]));
+          if (!failure) mine.response.emplace(std::move(responses[i]));
         });
       }
       requests.clear();

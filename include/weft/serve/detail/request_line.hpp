@@ -5,12 +5,16 @@
 #include <weft/serve/detail/batch_cost.hpp>
 #include <weft/serve/detail/batch_release.hpp>
 
+#include <boost/asio/io_context.hpp>
+
 #include <condition_variable>  // for std::condition_variable
 #include <cstddef>             // for std::size_t
 #include <cstdint>             // for std::uint64_t, std::uint8_t
 #include <map>                 // for std::map
+#include <memory>              // for std::shared_ptr
 #include <mutex>               // for std::mutex, std::unique_lock
 #include <optional>            // for std::optional
+#include <thread>              // for std::thread::id
 #include <vector>              // for std::vector
 
 namespace weft::detail {
@@ -52,7 +56,10 @@ class request_line {
   // ---- who wants an answer --------------------------------------------------------------------------------
 
   /// True if the entry now waits; false if it was refused: its waiter's failure says why.
-  bool enlist(request_entry& entry);
+  ///
+  /// @param loop the event loop whose thread calls this: an idle instance is told when what that loop has to
+  ///        do already is done, so that requests that came together share a batch; null: at once
+  bool enlist(request_entry& entry, boost::asio::io_context* loop = nullptr);
   /// Takes the entry out, unless it has been settled, and wakes its waiter as cancelled.
   void withdraw(request_entry& entry);
 
@@ -116,6 +123,9 @@ class request_line {
 
   // ---- under the mutex
 
+  enum class notice : std::uint8_t { none, at_once, by_loop };
+  notice notice_of(const request_entry& entry, const boost::asio::io_context* loop,
+                   batch_clock::time_point now);
   gathering seen(const gathering_group& group) const noexcept;
   std::optional<choice> choose(batch_clock::time_point now);
   bool await_batch(std::unique_lock<std::mutex>& lock);
@@ -132,13 +142,17 @@ class request_line {
 
   const batcher_options options_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  const std::shared_ptr<std::condition_variable> changed_ = std::make_shared<std::condition_variable>();
   groups groups_;
   batch_cost cost_;
   bool closed_ = false;
   std::size_t idle_ = 0;  // instances that wait for a batch
   // No later than when the first of them wakes by itself: who makes a batch due before that wakes one.
   batch_clock::time_point alarm_ = batch_clock::time_point::max();
+  // The loop, and its thread, that is about to tell an instance of an entry, since when; null if none is.
+  const boost::asio::io_context* telling_ = nullptr;
+  std::thread::id telling_thread_;
+  batch_clock::time_point telling_since_;
   std::uint64_t number_ = 0;                                   // of the next batch
   std::uint64_t next_delivery_ = 0;                            // if order is preserved
   std::map<std::uint64_t, std::vector<request_entry*>> held_;  // done, but not yet their turn
