@@ -146,39 +146,35 @@ class http_connection final : public connection,
     }
     bool keep = true;
     while (keep) {
-      std::optional<http_response> response = co_await next_response(keep);
-      if (!response) co_return;
+      std::optional<http_request> request;
+      std::optional<http_response> response;
+      try {
+        request = co_await read_request(keep);
+      } catch (const http_error&) {
+        response = error_response(std::current_exception());
+      }
+      if (request) {
+        enter(phase::answering);
+        watch();
+        try {
+          response = co_await core_.answers.answer(std::move(*request));
+        } catch (const cancelled&) {
+          core_.figures.left.fetch_add(1, std::memory_order_relaxed);
+        }
+      } else {
+        keep = false;
+      }
+      if (!response) co_return;  // there is no request, or nobody who waits for its answer
       if (core_.draining.load(std::memory_order_relaxed)) keep = false;
       core_.figures.responses[response->status].fetch_add(1, std::memory_order_relaxed);
       enter(phase::writing);
-      const bool written = co_await write(*response, keep);
+      const std::string head = head_of(*response, keep);
+      std::vector<asio::const_buffer> unsent = buffers_of(head, *response);
+      bool written = write_at_once(unsent);
+      if (written && !unsent.empty()) written = co_await write_all(unsent);
       if (!written) co_return;
     }
     co_await linger();
-  }
-
-  // The answer to the next request; nothing if there is no request, or nobody who waits for its answer.
-  task<std::optional<http_response>> next_response(bool& keep) {
-    std::optional<http_response> refusal;
-    std::optional<http_request> request;
-    try {
-      request = co_await read_request(keep);
-    } catch (const http_error&) {
-      refusal = error_response(std::current_exception());
-    }
-    if (refusal || !request) {
-      keep = false;
-      co_return refusal;
-    }
-    enter(phase::answering);
-    watch();
-    try {
-      http_response response = co_await core_.answers.answer(std::move(*request));
-      co_return response;
-    } catch (const cancelled&) {
-      core_.figures.left.fetch_add(1, std::memory_order_relaxed);
-    }
-    co_return std::nullopt;
   }
 
   task<std::optional<http_request>> read_request(bool& keep) {
@@ -192,8 +188,8 @@ class http_connection final : public connection,
       if (reader.has_headers() && !had_headers) enter(phase::body);
       if (reader.expects_continue() && pending_.empty() && !told_to_continue) {
         told_to_continue = true;
-        std::vector<asio::const_buffer> line{asio::buffer(continue_line)};
-        const bool told = co_await write_all(std::move(line));
+        const std::vector<asio::const_buffer> line{asio::buffer(continue_line)};
+        const bool told = co_await write_all(line);
         if (!told) co_return std::nullopt;
       }
       const bool more = co_await read_more(reader);
@@ -294,28 +290,30 @@ class http_connection final : public connection,
     }
   }
 
-  task<bool> write(const http_response& response, bool keep) {
-    const std::string head = head_of(response, keep);
+  static std::vector<asio::const_buffer> buffers_of(const std::string& head, const http_response& response) {
     std::vector<asio::const_buffer> buffers{asio::buffer(head), asio::buffer(response.text)};
     for (const inference_tensor& each : response.attachments) {
       buffers.push_back(asio::buffer(each.bytes().data(), each.bytes().size()));
     }
-    const bool written = co_await write_all(std::move(buffers));
-    co_return written;
+    return buffers;
   }
 
-  task<bool> write_all(std::vector<asio::const_buffer> buffers) {
-    error_code problem;
+  // Mostly the socket takes it all; what it does not take stays in the buffers. False if it is broken.
+  bool write_at_once([[maybe_unused]] std::vector<asio::const_buffer>& buffers) {
     if constexpr (!encrypted) {
-      // Mostly the socket takes it at once.
+      error_code problem;
       std::size_t size = stream_.write_some(buffers, problem);
-      if (problem && problem != asio::error::would_block) co_return false;
+      if (problem) return problem == asio::error::would_block;
       auto first = buffers.begin();
       for (; first != buffers.end() && size >= first->size(); ++first) size -= first->size();
-      if (first == buffers.end()) co_return true;
-      *first += size;
+      if (first != buffers.end()) *first += size;
       buffers.erase(buffers.begin(), first);
     }
+    return true;
+  }
+
+  task<bool> write_all(const std::vector<asio::const_buffer>& buffers) {
+    error_code problem;
     co_await asio::async_write(stream_, buffers, asio::redirect_error(asio::use_awaitable, problem));
     co_return !problem;
   }

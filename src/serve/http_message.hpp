@@ -51,8 +51,8 @@ struct http_request {
 /// What is sent for it: the text, then the bytes of the attachments.
 struct http_response {
   unsigned status = 200;
-  std::string content_type = "application/json";
-  std::string headers{};  // further lines, each with its end
+  std::string_view content_type = "application/json";  // of something that outlives it
+  std::string headers{};                               // further lines, each with its end
   std::string text{};
   std::vector<inference_tensor> attachments{};
   bool close = false;

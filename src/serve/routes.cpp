@@ -1,7 +1,6 @@
 #include <serve/routes.hpp>
 
 #include <serve/content_encoding.hpp>
-#include <serve/infer_codec.hpp>
 #include <serve/metrics_text.hpp>
 #include <serve/model_json.hpp>
 
@@ -99,10 +98,16 @@ task<http_response> routes::answer(http_request request) const {
     const segments path = split(request.path);
     authorize(request);
     request.body = decode_body(request.body, request.content_encoding, options_.limits.body_bytes);
-    if (about_models(path) && path.back() == "infer") {
-      response = co_await infer(request, path);
-    } else if (request.path == "/predict") {
-      response = co_await predict(request);
+    const bool plain = request.path == "/predict";
+    if (plain || (about_models(path) && path.back() == "infer")) {
+      require_method(request, "POST");
+      const std::shared_ptr<loaded_model> model = plain ? predicting_model() : asked_model(request, path);
+      const in_flight counted(figures_.in_flight, options_.limits.in_flight);
+      bool single = false;
+      infer_call call = read_call(*model, request, plain ? &single : nullptr);
+      const std::vector<inference_tensor> outputs =
+          co_await model->infer(std::move(call.inputs), call.options);
+      response = plain ? write_predict(outputs[0], single) : write_infer(model->description(), call, outputs);
     } else {
       response = answer_at_once(request, path);
     }
@@ -183,40 +188,25 @@ http_response routes::answer_about_model(const segments& path) const {
                    "a model has no '" + std::string(asked.what) + "', it has ready, config, stats and infer");
 }
 
-task<http_response> routes::infer(const http_request& request, const segments& path) const {
-  require_method(request, "POST");
+std::shared_ptr<loaded_model> routes::asked_model(const http_request& request, const segments& path) const {
   const model_path asked(path);
   if (!asked.known) no_such_path(request);
-  const std::shared_ptr<loaded_model> model = models_.find(asked.name, asked.version);
-  const in_flight counted(figures_.in_flight, options_.limits.in_flight);
-  infer_call call;
-  try {
-    require_tensors(request);
-    call = read_infer(model->description(), request, options_.limits);
-  } catch (...) {
-    model->count_failure(failure_kind::other);
-    throw;
-  }
-  const std::vector<inference_tensor> outputs = co_await model->infer(std::move(call.inputs), call.options);
-  co_return write_infer(model->description(), call, outputs);
+  return models_.find(asked.name, asked.version);
 }
 
-task<http_response> routes::predict(const http_request& request) const {
-  require_method(request, "POST");
-  const std::shared_ptr<loaded_model> model =
-      options_.predict_model.empty() ? models_.only() : models_.find(options_.predict_model, {});
-  const in_flight counted(figures_.in_flight, options_.limits.in_flight);
-  infer_call call;
-  bool single = false;
+std::shared_ptr<loaded_model> routes::predicting_model() const {
+  return options_.predict_model.empty() ? models_.only() : models_.find(options_.predict_model, {});
+}
+
+infer_call routes::read_call(loaded_model& model, const http_request& request, bool* single) const {
   try {
     require_tensors(request);
-    call = read_predict(model->description(), request, options_.limits, single);
+    if (single != nullptr) return read_predict(model.description(), request, options_.limits, *single);
+    return read_infer(model.description(), request, options_.limits);
   } catch (...) {
-    model->count_failure(failure_kind::other);
+    model.count_failure(failure_kind::other);
     throw;
   }
-  const std::vector<inference_tensor> outputs = co_await model->infer(std::move(call.inputs), call.options);
-  co_return write_predict(outputs[0], single);
 }
 
 }  // namespace weft::detail

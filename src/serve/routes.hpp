@@ -1,12 +1,14 @@
 #pragma once
 
 #include <serve/http_message.hpp>
+#include <serve/infer_codec.hpp>
 #include <serve/model_repository.hpp>
 #include <serve/server_figures.hpp>
 #include <weft/async/task.hpp>
 #include <weft/serve/server_options.hpp>
 
 #include <atomic>       // for std::atomic
+#include <memory>       // for std::shared_ptr
 #include <string_view>  // for std::string_view
 #include <vector>       // for std::vector
 
@@ -32,8 +34,10 @@ class routes {
   /// Of all but inference.
   http_response answer_at_once(const http_request& request, const segments& path) const;
   http_response answer_about_model(const segments& path) const;
-  task<http_response> infer(const http_request& request, const segments& path) const;
-  task<http_response> predict(const http_request& request) const;
+  std::shared_ptr<loaded_model> asked_model(const http_request& request, const segments& path) const;
+  std::shared_ptr<loaded_model> predicting_model() const;
+  /// Reads what is to be inferred: of /predict, which tells whether it was a single item, if that is asked.
+  infer_call read_call(loaded_model& model, const http_request& request, bool* single) const;
   void authorize(const http_request& request) const;
   bool ready() const;
 
