@@ -428,6 +428,39 @@ TEST(BatcherTest, CloseServesWhatWaitsAndRefusesTheRest) {
   EXPECT_THROW(weft::run(batches.infer(3)), weft::batcher_closed);
 }
 
+TEST(BatcherTest, ClosingEndsEveryInstance) {
+  std::atomic<int> computed{0};
+  {
+    doubler batches(
+        [&](std::span<const int> requests) {
+          computed += static_cast<int>(requests.size());
+          return doubled(requests);
+        },
+        {.instances = 4});
+    EXPECT_EQ(batches.infer_wait(1), 2);
+    batches.close();
+    EXPECT_THROW(batches.infer_wait(2), weft::batcher_closed);
+  }  // returns once all four have gone
+  EXPECT_EQ(computed, 1);
+}
+
+TEST(BatcherTest, EveryLoopGetsItsOwnAnswers) {
+  doubler batches(doubled, {.max_batch_size = 8});
+  std::atomic<int> right{0};
+  const auto ask = [](doubler& of, int from, std::atomic<int>& count) -> task<> {
+    const std::thread::id mine = std::this_thread::get_id();
+    for (int i = from; i < from + 100; ++i) {
+      const int response = co_await of.infer(i);
+      if (response == 2 * i && std::this_thread::get_id() == mine) ++count;
+    }
+  };
+  {
+    std::vector<std::jthread> loops;
+    for (int i = 0; i < 3; ++i) loops.emplace_back([&, i] { weft::run(ask(batches, 1000 * i, right)); });
+  }
+  EXPECT_EQ(right, 300);
+}
+
 TEST(BatcherTest, TheModelMayBeACoroutine) {
   weft::batcher<int, std::string> batches(
       [](std::span<const int> requests) -> task<std::vector<std::string>> {

@@ -16,15 +16,14 @@ namespace {
 using namespace std::chrono_literals;
 using weft_test::doubler;
 using weft_test::held_doubler;
+using weft_test::held_path;
 using weft_test::http_answer;
 using weft_test::http_client;
+using weft_test::infer_path;
+using weft_test::metric;
+using weft_test::one_item;
 using weft_test::request_text;
 using weft_test::wait_until;
-
-constexpr const char* infer_path = "/v2/models/double/infer";
-constexpr const char* held_path = "/v2/models/held/infer";
-constexpr const char* one_item =
-    R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2.5]}]})";
 
 std::string deflated(const std::string& text, int window_bits) {
   z_stream stream{};
@@ -59,12 +58,6 @@ std::unique_ptr<weft::inference_server> serve(weft::server_options options = {})
   auto server = std::make_unique<weft::inference_server>(std::move(options));
   server->load(doubler());
   return server;
-}
-
-double metric(const weft::inference_server& server, const std::string& name) {
-  const std::string text = server.metrics_text();
-  const std::size_t line = text.find("\n" + name + " ");
-  return line == std::string::npos ? -1 : std::stod(text.substr(line + name.size() + 2));
 }
 
 TEST(ConnectionTest, ManyRequestsUseOneConnection) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/serve/served_model.hpp>
+#include <weft/serve/server.hpp>
 
 #include <condition_variable>
 #include <cstddef>
@@ -14,6 +15,19 @@
 namespace weft_test {
 
 using tensors = std::vector<weft::inference_tensor>;
+
+/// Where the doubler and the held one are asked, and what for.
+inline constexpr const char* infer_path = "/v2/models/double/infer";
+inline constexpr const char* held_path = "/v2/models/held/infer";
+inline constexpr const char* one_item =
+    R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2.5]}]})";
+
+/// The value of a metric, with its labels; -1 if there is none.
+inline double metric(const weft::inference_server& server, const std::string& name) {
+  const std::string text = server.metrics_text();
+  const std::size_t line = text.find("\n" + name + " ");
+  return line == std::string::npos ? -1 : std::stod(text.substr(line + name.size() + 2));
+}
 
 /// y = 2 x, [2] to [2].
 inline weft::served_model doubler(std::string name = "double", float factor = 2) {
