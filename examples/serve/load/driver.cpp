@@ -34,18 +34,18 @@ clock::duration in_clock(double seconds) {
 // One run, on one thread.
 class run {
  public:
-  explicit run(const plan& what)
-      : plan_(what),
-        start_(clock::now()),
-        measured_(start_ + in_clock(what.warm_up)),
-        end_(start_ + in_clock(what.seconds)) {
+  explicit run(const plan& what) : plan_(what) {
     const tcp::endpoint server(asio::ip::make_address(what.host), what.port);
+    std::vector<tcp::socket> sockets;
     for (int i = 0; i < what.connections; ++i) {
-      tcp::socket socket(loop_);
-      socket.connect(server);
-      socket.set_option(tcp::no_delay(true));
-      asio::co_spawn(loop_, ask(std::move(socket)), asio::detached);
+      sockets.emplace_back(loop_).connect(server);
+      sockets.back().set_option(tcp::no_delay(true));
     }
+    // Only now: what connecting takes is nobody's delay.
+    start_ = clock::now();
+    measured_ = start_ + in_clock(what.warm_up);
+    end_ = start_ + in_clock(what.seconds);
+    for (tcp::socket& socket : sockets) asio::co_spawn(loop_, ask(std::move(socket)), asio::detached);
   }
 
   outcome finish() {
@@ -53,6 +53,7 @@ class run {
     outcome_.seconds = plan_.seconds - plan_.warm_up;
     std::sort(outcome_.latencies.begin(), outcome_.latencies.end());
     std::sort(outcome_.refusal_latencies.begin(), outcome_.refusal_latencies.end());
+    std::sort(outcome_.own_delays.begin(), outcome_.own_delays.end());
     return std::move(outcome_);
   }
 
@@ -67,9 +68,14 @@ class run {
     asio::steady_timer timer(loop_);
     std::string answer;
     for (clock::time_point due = next_due(); due < end_; due = next_due()) {
-      if (due > clock::now()) {
+      const bool ahead = due > clock::now();
+      if (ahead) {
         timer.expires_at(due);
         co_await timer.async_wait(asio::use_awaitable);
+      }
+      // A connection that was free: that it asks late is this program's doing, not the server's.
+      if (ahead && due >= measured_) {
+        outcome_.own_delays.push_back(std::chrono::duration<double>(clock::now() - due).count());
       }
       int status = 0;
       bool broken = false;
@@ -121,9 +127,9 @@ class run {
 
   const plan& plan_;
   asio::io_context loop_{1};
-  const clock::time_point start_;
-  const clock::time_point measured_;
-  const clock::time_point end_;
+  clock::time_point start_;
+  clock::time_point measured_;
+  clock::time_point end_;
   std::uint64_t number_ = 0;
   outcome outcome_;
 };

@@ -28,6 +28,9 @@ struct outcome {
   std::vector<double> latencies;
   /// The same of the others.
   std::vector<double> refusal_latencies;
+  /// Seconds from when a request was due until it was sent, of those that had a connection waiting for them,
+  /// ascending: what of the latencies is the driver's own. Empty without a rate.
+  std::vector<double> own_delays;
   std::map<int, std::uint64_t> statuses;  ///< how many answers of each
   std::uint64_t broken = 0;               ///< connections that ended unasked
   double seconds = 0;                     ///< the time that was measured

@@ -67,6 +67,8 @@ void print(const options& chosen, const load::outcome& result) {
              ms(0.99));
   for (const auto& [status, count] : result.statuses) fmt::print("status {}: {}\n", status, count);
   if (!result.refusal_latencies.empty()) fmt::print("refusals: p99 {:.2f} ms\n", refused_ms);
+  if (!result.own_delays.empty())
+    fmt::print("sent late by this program: p99 {:.2f} ms\n", 1e3 * load::quantile(result.own_delays, 0.99));
   if (result.broken != 0) fmt::print("connections that ended: {}\n", result.broken);
 }
 
