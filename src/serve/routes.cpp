@@ -5,6 +5,7 @@
 #include <serve/model_json.hpp>
 
 #include <observe/json.hpp>
+#include <weft/pool/thread_pool.hpp>
 
 #include <openssl/crypto.h>
 
@@ -18,6 +19,11 @@ namespace {
 constexpr std::string_view server_json =
     R"({"name":"weft","version":")" WEFT_VERSION
     R"(","extensions":["binary_tensor_data","model_configuration","statistics"]})";
+
+// Bytes of a body from which on a loop does not handle it itself: a millisecond or so for JSON, and what a
+// compressed one may become.
+constexpr std::size_t large_body = 128 * 1024;
+constexpr std::size_t large_compressed = 4 * 1024;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
@@ -85,11 +91,28 @@ struct model_path {
   bool known = true;
 };
 
+std::size_t bytes_of(const std::vector<inference_tensor>& tensors) {
+  std::size_t bytes = 0;
+  for (const inference_tensor& each : tensors) bytes += each.bytes().size();
+  return bytes;
+}
+
 bool about_models(const std::vector<std::string_view>& path) {
   return path.size() >= 3 && path[0] == "v2" && path[1] == "models";
 }
 
 }  // namespace
+
+routes::routes(const server_options& options, model_repository& models, server_figures& figures,
+               const std::atomic<bool>& draining)
+    : options_(options),
+      models_(models),
+      figures_(figures),
+      draining_(draining),
+      aside_(std::make_unique<thread_pool>(
+          thread_pool_options{.threads = static_cast<int>(options.threads), .name = "server bodies"})) {}
+
+routes::~routes() = default;
 
 task<http_response> routes::answer(http_request request) const {
   std::exception_ptr failure;
@@ -97,21 +120,43 @@ task<http_response> routes::answer(http_request request) const {
   try {
     const segments path = split(request.path);
     authorize(request);
-    request.body = decode_body(request.body, request.content_encoding, options_.limits.body_bytes);
+    auto decode = [&] {
+      request.body = decode_body(request.body, request.content_encoding, options_.limits.body_bytes);
+    };
+    if (!request.content_encoding.empty() && request.body.size() >= large_compressed) {
+      co_await aside_->run(decode);
+    } else {
+      decode();
+    }
     const bool plain = request.path == "/predict";
     if (plain || (about_models(path) && path.back() == "infer")) {
       require_method(request, "POST");
       const std::shared_ptr<loaded_model> model = plain ? predicting_model() : asked_model(request, path);
       const in_flight counted(figures_.in_flight, options_.limits.in_flight);
       bool single = false;
-      infer_call call = read_call(*model, request, plain ? &single : nullptr);
+      infer_call call;
+      auto read = [&] { call = read_call(*model, request, plain ? &single : nullptr); };
+      if (request.body.size() >= large_body) {
+        co_await aside_->run(read);
+      } else {
+        read();
+      }
       const std::vector<inference_tensor> outputs =
           co_await model->infer(std::move(call.inputs), call.options);
-      response = plain ? write_predict(outputs[0], single) : write_infer(model->description(), call, outputs);
+      auto write = [&] {
+        response =
+            plain ? write_predict(outputs[0], single) : write_infer(model->description(), call, outputs);
+        encode_response(response, request.accept_encoding);
+      };
+      if (bytes_of(outputs) >= large_body) {
+        co_await aside_->run(write);
+      } else {
+        write();
+      }
     } else {
       response = answer_at_once(request, path);
+      encode_response(response, request.accept_encoding);
     }
-    encode_response(response, request.accept_encoding);
   } catch (...) {
     failure = std::current_exception();
   }

@@ -8,21 +8,27 @@
 #include <weft/serve/server_options.hpp>
 
 #include <atomic>       // for std::atomic
-#include <memory>       // for std::shared_ptr
+#include <memory>       // for std::shared_ptr, std::unique_ptr
 #include <string_view>  // for std::string_view
 #include <vector>       // for std::vector
 
-namespace weft::detail {
+namespace weft {
+
+class thread_pool;
+
+namespace detail {
 
 /// What a server does with a request.
 ///
 /// Thread safety: answer() may be called from any thread.
 class routes {
  public:
-  /// The last three are kept by reference.
+  /// All are kept by reference.
   routes(const server_options& options, model_repository& models, server_figures& figures,
-         const std::atomic<bool>& draining)
-      : options_(options), models_(models), figures_(figures), draining_(draining) {}
+         const std::atomic<bool>& draining);
+  routes(const routes&) = delete;
+  routes& operator=(const routes&) = delete;
+  ~routes();
 
   /// The response, errors included. Cancelling it leaves the batcher; then it throws `cancelled`.
   task<http_response> answer(http_request request) const;
@@ -45,6 +51,9 @@ class routes {
   model_repository& models_;
   server_figures& figures_;
   const std::atomic<bool>& draining_;
+  // Reads and writes large bodies, which would hold up the other connections of a loop.
+  const std::unique_ptr<thread_pool> aside_;
 };
 
-}  // namespace weft::detail
+}  // namespace detail
+}  // namespace weft

@@ -145,6 +145,27 @@ TEST(ConnectionTest, BodiesMayBeCompressedBothWays) {
   EXPECT_EQ(inflated(compressed.body).substr(0, 500), plain.body.substr(0, 500));
 }
 
+TEST(ConnectionTest, LargeBodiesAreAnsweredToo) {
+  const auto server = serve();
+  server->load(weft_test::echo(weft::wire_type::int32));
+  http_client client(server->port());
+  std::string data = "1000000";
+  for (int i = 1; i < 100'000; ++i) data += "," + std::to_string(1'000'000 + i);
+  const std::string path = "/v2/models/echo/infer";
+  const std::string body =
+      R"({"inputs":[{"name":"in","shape":[1,100000],"datatype":"INT32","data":[)" + data + "]}]}";
+  EXPECT_NE(client.post(path, body).body.find(data), std::string::npos);
+  const http_answer compressed =
+      client.post(path, deflated(body, 31), "Content-Encoding: gzip\r\nAccept-Encoding: gzip\r\n");
+  EXPECT_NE(inflated(compressed.body).find(data), std::string::npos);
+  EXPECT_EQ(client.post(path, body.substr(0, body.size() - 2)).status, 400);
+  EXPECT_EQ(client.post(path, deflated(body, 31).substr(0, 5000), "Content-Encoding: gzip\r\n").status, 400);
+  http_client leaves(server->port());
+  leaves.send(request_text("POST", path, body));
+  leaves.reset();
+  EXPECT_EQ(client.post(infer_path, one_item).status, 200);
+}
+
 TEST(ConnectionTest, ACompressedBodyIsLimitedByWhatItInflatesTo) {
   weft::server_options options;
   options.limits.body_bytes = 1 << 20;
