@@ -4,6 +4,7 @@
 
 #include <weft/async/gather.hpp>
 #include <weft/async/run.hpp>
+#include <weft/async/sleep.hpp>
 #include <weft/compute/cpu_context.hpp>
 #include <weft/compute/cpu_executor.hpp>
 #include <weft/compute/kernels/elementwise.hpp>
@@ -12,7 +13,9 @@
 #include <weft/core/philox.hpp>
 #include <weft/market/monte_carlo.hpp>
 #include <weft/market/risk_engine.hpp>
+#include <weft/market/tick_client.hpp>
 #include <weft/market/tick_history.hpp>
+#include <weft/market/tick_server.hpp>
 #include <weft/market/virtual_clock.hpp>
 #include <weft/observe/stopwatch.hpp>
 
@@ -104,19 +107,24 @@ measured simulate_events(bool quick) {
   return {.value = static_cast<double>(events) / seconds, .unit = "events/s"};
 }
 
-/// A file of ticks of 100 symbols, which goes with this.
+/// Ticks of 100 symbols.
+std::vector<weft::tick> made_ticks(std::int64_t count) {
+  std::vector<weft::tick> ticks;
+  for (std::int64_t i = 0; i < count; ++i) {
+    ticks.push_back({.symbol = static_cast<std::uint32_t>(i % 100),
+                     .sequence = static_cast<std::uint64_t>(i / 100 + 1),
+                     .time = std::chrono::nanoseconds(i),
+                     .price = 100.0 + static_cast<double>(i % 1000) / 100.0});
+  }
+  return ticks;
+}
+
+/// A file of them, which goes with this.
 class tick_data {
  public:
   explicit tick_data(std::int64_t count)
       : path_((std::filesystem::temp_directory_path() / fmt::format("weft-ticks-{}", ::getpid())).string()) {
-    std::vector<weft::tick> ticks;
-    for (std::int64_t i = 0; i < count; ++i) {
-      ticks.push_back({.symbol = static_cast<std::uint32_t>(i % 100),
-                       .sequence = static_cast<std::uint64_t>(i / 100 + 1),
-                       .time = std::chrono::nanoseconds(i),
-                       .price = 100.0 + static_cast<double>(i % 1000) / 100.0});
-    }
-    weft::write_tick_file(path_, ticks);
+    weft::write_tick_file(path_, made_ticks(count));
   }
   tick_data(const tick_data&) = delete;
   tick_data& operator=(const tick_data&) = delete;
@@ -154,16 +162,18 @@ weft::task<> follow(weft::risk_engine<double>& engine, risk_run& result) {
   }
 }
 
+weft::task<double> sum_of_prices(weft::market_prices now) {
+  double sum = 0.0;
+  for (const auto& [symbol, price] : now.of) sum += price;
+  co_return sum;
+}
+
 /// Ticks from a file through the inbox to the engine, which sums up the prices.
 measured replay_file(bool quick) {
   const std::int64_t count = quick ? 200'000 : 4'000'000;
   const tick_data data(count);
   weft::tick_inbox inbox({.capacity = 4096, .policy = weft::overrun_policy::block});
-  weft::risk_engine<double> engine(inbox, [](weft::market_prices now) -> weft::task<double> {
-    double sum = 0.0;
-    for (const auto& [symbol, price] : now.of) sum += price;
-    co_return sum;
-  });
+  weft::risk_engine<double> engine(inbox, sum_of_prices);
   risk_run result;
   const weft::stopwatch clock;
   weft::run([](const std::string& path, weft::tick_inbox& to, weft::risk_engine<double>& risks,
@@ -173,6 +183,40 @@ measured replay_file(bool quick) {
   const double seconds = clock.seconds();
   if (result.ticks != static_cast<std::size_t>(count)) throw weft::error("ticks were lost");
   return {.value = static_cast<double>(count) / seconds, .unit = "ticks/s"};
+}
+
+weft::task<> receive(weft::tick_client& client, weft::tick_inbox& inbox) {
+  co_await client.run(inbox);
+  inbox.close();
+}
+
+weft::task<> publish(weft::tick_server& server, const std::vector<weft::tick>& ticks) {
+  while (server.clients() == 0) co_await weft::sleep_for(std::chrono::milliseconds(1));
+  co_await server.publish(ticks);
+  server.close();
+}
+
+/// Ticks from a server on a thread of its own, over loopback TCP, through the inbox to the engine.
+measured receive_ticks(bool quick) {
+  const std::vector<weft::tick> ticks = made_ticks(quick ? 200'000 : 4'000'000);
+  weft::tick_server server;
+  weft::tick_client client({.port = server.port()});
+  weft::tick_inbox inbox({.capacity = 4096, .policy = weft::overrun_policy::block});
+  weft::risk_engine<double> engine(inbox, sum_of_prices);
+  risk_run result;
+  const weft::stopwatch clock;
+  std::jthread feeder([&] {
+    weft::run([](weft::tick_server& from, const std::vector<weft::tick>& all) -> weft::task<> {
+      co_await weft::gather(from.run(), publish(from, all));
+    }(server, ticks));
+  });
+  weft::run([](weft::tick_client& from, weft::tick_inbox& to, weft::risk_engine<double>& risks,
+               risk_run& all) -> weft::task<> {
+    co_await weft::gather(receive(from, to), follow(risks, all));
+  }(client, inbox, engine, result));
+  const double seconds = clock.seconds();
+  if (result.ticks != ticks.size() || client.counts().missing != 0) throw weft::error("ticks were lost");
+  return {.value = static_cast<double>(ticks.size()) / seconds, .unit = "ticks/s"};
 }
 
 /// How old the newest price is when a simulation of 1,000 paths ends, while ticks come as fast as they can.
@@ -203,6 +247,7 @@ measured measure(const std::string& name, bool quick) {
   if (name == "paths/two-threads") return price(paths, steps, pool, 1, false);
   if (name == "paths/one-thread") return price(paths, steps, {}, 1, true);
   if (name == "ticks/file") return replay_file(quick);
+  if (name == "ticks/tcp") return receive_ticks(quick);
   if (name == "ticks/age-p99") return age_under_load(quick);
   if (name == "events") return simulate_events(quick);
   throw weft::error("there is no case '" + name + "': --list prints them");
@@ -220,7 +265,9 @@ int main(int count, char** arguments) {
   program.add_flag("--quick", quick, "fewer paths");
   CLI11_PARSE(program, count, arguments);
   if (list) {
-    fmt::print("program/1000x100\npaths/two-threads\npaths/one-thread\nevents\nticks/file\nticks/age-p99\n");
+    fmt::print(
+        "program/1000x100\npaths/two-threads\npaths/one-thread\nevents\nticks/file\nticks/tcp\nticks/"
+        "age-p99\n");
     return 0;
   }
   try {

@@ -15,6 +15,8 @@
 #include <weft/market/tail_risk.hpp>
 #include <weft/market/tick.hpp>
 #include <weft/market/tick_checker.hpp>
+#include <weft/market/tick_client.hpp>
 #include <weft/market/tick_history.hpp>
 #include <weft/market/tick_inbox.hpp>
+#include <weft/market/tick_server.hpp>
 #include <weft/market/virtual_clock.hpp>

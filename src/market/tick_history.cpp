@@ -1,3 +1,4 @@
+#include <market/stored_tick.hpp>
 #include <weft/async/sleep.hpp>
 #include <weft/core/error.hpp>
 #include <weft/data/csv.hpp>
@@ -38,20 +39,11 @@ std::optional<double> parse_price(const std::string& text) {
   return price;
 }
 
-// What a file of ticks begins with, and what stands for each.
+// What a file of ticks begins with.
 struct file_header {
   std::array<char, 8> magic{'w', 'e', 'f', 't', 't', 'i', 'c', '1'};
   std::int64_t count = 0;
 };
-
-struct file_tick {
-  std::uint32_t symbol;
-  std::uint32_t unused;
-  std::uint64_t sequence;
-  std::int64_t time;
-  double price;
-};
-static_assert(sizeof(file_tick) == 32);
 
 constexpr std::size_t ticks_at_once = 4096;
 
@@ -105,8 +97,8 @@ void write_tick_file(const std::string& path, std::span<const tick> ticks) {
   const file_header header{.count = static_cast<std::int64_t>(ticks.size())};
   file.write(reinterpret_cast<const char*>(&header), sizeof(header));
   for (const tick& each : ticks) {
-    const file_tick stored{each.symbol, 0, each.sequence, each.time.count(), each.price};
-    file.write(reinterpret_cast<const char*>(&stored), sizeof(stored));
+    const detail::stored_tick one = detail::stored(each);
+    file.write(reinterpret_cast<const char*>(&one), sizeof(one));
   }
   file.flush();
   if (!file) fail(path, "write");
@@ -123,8 +115,8 @@ tick_file::tick_file(std::string path)
   if (!file_ || header.magic != magic) {
     throw format_error(path_, 0, "this is not a file of ticks; write_tick_file() makes them");
   }
-  const auto stored =
-      (bytes - static_cast<std::int64_t>(sizeof(header))) / static_cast<std::int64_t>(sizeof(file_tick));
+  const auto stored = (bytes - static_cast<std::int64_t>(sizeof(header))) /
+                      static_cast<std::int64_t>(sizeof(detail::stored_tick));
   if (header.count < 0 || stored < header.count) {
     throw format_error(
         path_, bytes,
@@ -134,19 +126,15 @@ tick_file::tick_file(std::string path)
 }
 
 std::size_t tick_file::read(std::span<tick> ticks) {
-  std::array<file_tick, ticks_at_once> buffer;
+  std::array<detail::stored_tick, ticks_at_once> buffer;
   std::size_t taken = 0;
   while (taken < ticks.size() && done_ < size_) {
     const std::size_t wanted =
         std::min({ticks.size() - taken, buffer.size(), static_cast<std::size_t>(size_ - done_)});
     file_.read(reinterpret_cast<char*>(buffer.data()),
-               static_cast<std::streamsize>(wanted * sizeof(file_tick)));
+               static_cast<std::streamsize>(wanted * sizeof(detail::stored_tick)));
     if (!file_) fail(path_, "read");
-    for (std::size_t i = 0; i < wanted; ++i) {
-      const file_tick& stored = buffer[i];
-      ticks[taken + i] = {stored.symbol, stored.sequence, std::chrono::nanoseconds(stored.time),
-                          stored.price};
-    }
+    for (std::size_t i = 0; i < wanted; ++i) ticks[taken + i] = detail::loaded(buffer[i]);
     taken += wanted;
     done_ += static_cast<std::int64_t>(wanted);
   }

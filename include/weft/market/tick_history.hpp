@@ -23,13 +23,13 @@ struct tick_columns {
   std::string price = "price";
 };
 
-/// A row that is not a tick.
+/// What came instead of a tick.
 struct refused_tick {
-  /// The row, from 1 after the header.
+  /// Of a file: the row, from 1 after the header; of a feed: the number that the server gave it.
   std::int64_t row = 0;
   /// Its symbol.
   std::string symbol;
-  /// The value that could not be read, and which one it is.
+  /// The value that cannot be used, and which one it is.
   std::string reason;
 };
 
