@@ -4,9 +4,12 @@
 #include <weft/async/run.hpp>
 #include <weft/core/error.hpp>
 #include <weft/market/risk_engine.hpp>
+#include <weft/pool/process_pool.hpp>
 #include <weft/pool/thread_pool.hpp>
 
 #include <gtest/gtest.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +18,7 @@
 #include <exception>
 #include <limits>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -299,6 +303,38 @@ TEST(risk_engine, simulates_on_a_pool_while_ticks_come) {
     co_await weft::gather(feed(ticks), use(workers, ticks, newest));
   }(pool, inbox, last));
   EXPECT_EQ(last, static_cast<double>(count));
+}
+
+// Who it was; never, if the price is 13.
+int worker_or_never(double price) {
+  while (price == 13.0) ::pause();
+  return ::getpid();
+}
+
+TEST(risk_engine, survives_a_worker_process_that_hangs) {
+  weft::process_pool pool({.workers = 1});
+  in_coroutine([&]() -> task<> {
+    tick_inbox inbox;
+    const auto simulation = [&](market_prices now) { return pool.run<&worker_or_never>(now.of.at(1)); };
+    weft::risk_engine<int> patient(inbox, simulation);
+    weft::risk_engine<int> strict(inbox, simulation, {.simulation_limit = 50ms});
+    co_await inbox.push(made(1, 10.0));
+    const auto before = co_await patient.next();
+    co_await inbox.push(made(1, 13.0));
+    const auto hung = co_await strict.next();
+    EXPECT_TRUE(hung && !hung->result && hung->error);
+    std::string why;
+    try {
+      std::rethrow_exception(hung->error);
+    } catch (const weft::timeout_error& error) {
+      why = error.what();
+    }
+    EXPECT_NE(why.find("time limit"), std::string::npos);
+    co_await inbox.push(made(1, 11.0));
+    const auto after = co_await patient.next();
+    EXPECT_TRUE(before->result && after->result);
+    EXPECT_NE(before->result, after->result);  // that worker was killed, this is another one
+  });
 }
 
 TEST(risk_engine, is_cancelled_with_who_awaits_it) {
