@@ -11,6 +11,7 @@
 #include <weft/market/option.hpp>
 #include <weft/market/path_math.hpp>
 #include <weft/market/risk_engine.hpp>
+#include <weft/market/simulated_ticks.hpp>
 #include <weft/market/simulation_place.hpp>
 #include <weft/market/tail_risk.hpp>
 #include <weft/market/tick.hpp>
@@ -20,3 +21,4 @@
 #include <weft/market/tick_inbox.hpp>
 #include <weft/market/tick_server.hpp>
 #include <weft/market/virtual_clock.hpp>
+#include <weft/market/virtual_feed.hpp>

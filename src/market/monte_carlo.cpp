@@ -1,7 +1,7 @@
+#include <market/brownian_model.hpp>
 #include <market/brownian_program.hpp>
 #include <market/checks.hpp>
 #include <weft/market/closed_form.hpp>
-#include <weft/market/correlation.hpp>
 #include <weft/market/monte_carlo.hpp>
 
 #include <cmath>    // for std::exp, std::sqrt
@@ -16,30 +16,9 @@ path_results brownian_in_worker(const brownian_settings& settings, path_range ra
   return results_of(brownian_program(settings), selected_isa(), range, want_values);
 }
 
-void check(const geometric_brownian& model) {
-  require(true, "monte_carlo", "rate", model.rate, "a number");
-  const std::size_t count = model.assets.size();
-  if (count < 1 || count > most_assets) {
-    throw invalid_argument("monte_carlo: assets has " + std::to_string(count) + ", it must have 1 to " +
-                           std::to_string(most_assets));
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const asset& each = model.assets[i];
-    const std::string which = "assets[" + std::to_string(i) + "].";
-    require(each.spot > 0.0, "monte_carlo", which + "spot", each.spot, "above 0");
-    require(each.weight > 0.0, "monte_carlo", which + "weight", each.weight, "above 0");
-    require(each.volatility >= 0.0, "monte_carlo", which + "volatility", each.volatility, "at least 0");
-    require(true, "monte_carlo", which + "dividend_yield", each.dividend_yield, "a number");
-  }
-}
-
 void set_motion(brownian_settings& settings, const geometric_brownian& model, double step) {
   const std::size_t count = model.assets.size();
-  std::vector<double> factor(count * count, 0.0);
-  for (std::size_t i = 0; i < count; ++i) factor[i * count + i] = 1.0;
-  if (!model.correlation.empty()) {
-    factor = correlation_factor(model.correlation, static_cast<std::int64_t>(count));
-  }
+  const std::vector<double> factor = factor_of(model);
   for (std::size_t i = 0; i < count; ++i) {
     const asset& each = model.assets[i];
     const double variance = each.volatility * each.volatility;
@@ -127,7 +106,7 @@ class payoff_setter {
 
 brownian_settings settings_of(const geometric_brownian& model, const path_option& option,
                               const monte_carlo_options& options) {
-  check(model);
+  check("monte_carlo", model);
   require(options.maturity >= 0.0, "monte_carlo", "maturity", options.maturity, "at least 0");
   require_steps("monte_carlo", options.steps);
   brownian_settings settings;

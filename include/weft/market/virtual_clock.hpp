@@ -8,6 +8,7 @@
 #include <cstddef>    // for std::size_t
 #include <cstdint>    // for std::uint64_t
 #include <exception>  // for std::exception_ptr
+#include <optional>   // for std::optional
 #include <string>     // for std::to_string
 #include <utility>    // for std::exchange, std::move, std::swap
 #include <vector>     // for std::vector
@@ -109,13 +110,18 @@ class virtual_clock {
   /// Times and durations.
   using duration = std::chrono::nanoseconds;
 
-  virtual_clock() = default;
+  /// @param start the time at first
+  explicit virtual_clock(duration start = duration(0)) noexcept : now_(start) {}
   virtual_clock(const virtual_clock&) = delete;
   virtual_clock& operator=(const virtual_clock&) = delete;
   inline ~virtual_clock();
 
-  /// The time now, from 0.
+  /// The time now.
   duration now() const noexcept { return now_; }
+  /// When the next event is, if there is one; not for a process to ask.
+  std::optional<duration> next_event() const noexcept {
+    return events_.empty() ? std::nullopt : std::optional(events_.front().time);
+  }
 
   /// Begins a process at the present time, after those that are due now.
   inline void spawn(process started);
@@ -204,7 +210,7 @@ class virtual_clock {
 
   std::vector<event> events_;
   std::uint64_t next_number_ = 0;
-  duration now_{0};
+  duration now_;
   bool hole_ = false;
   std::coroutine_handle<>
       next_;  // to be resumed before the next event: a process awaited or one that awaited
