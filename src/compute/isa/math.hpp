@@ -49,15 +49,14 @@ inline __attribute__((always_inline)) vec exponential(vec x) {
   return x < -87.3F ? vec{} : result;
 }
 
-// The natural logarithm within 2 units in the last place; of 0 minus infinity, of less not a number.
-inline __attribute__((always_inline)) vec logarithm(vec x) {
-  const auto tiny = x < 0x1p-126F;
-  const vec scaled = tiny ? x * 0x1p23F : x;
+// The natural logarithm within 2 units in the last place, of x / 2^`halvings`, x being a normal positive
+// number.
+inline __attribute__((always_inline)) vec logarithm_of_normal(vec x, vec halvings = vec{}) {
   // The mantissa in [sqrt(1/2), sqrt(2)).
-  const ivec bits = bits_of(scaled);
+  const ivec bits = bits_of(x);
   const ivec exponent = (bits - 0x3f3504f3) >> 23;
   const vec m = from_bits(bits - (exponent << 23)) - 1.0F;
-  const vec e = __builtin_convertvector(exponent, vec) - (tiny ? broadcast(23.0F) : vec{});
+  const vec e = __builtin_convertvector(exponent, vec) - halvings;
   const vec z = m * m;
   vec p = broadcast(7.0376836292e-2F);
   p = p * m - 1.1514610310e-1F;
@@ -68,8 +67,13 @@ inline __attribute__((always_inline)) vec logarithm(vec x) {
   p = p * m + 2.0000714765e-1F;
   p = p * m - 2.4999993993e-1F;
   p = p * m + 3.3333331174e-1F;
-  const vec y = p * m * z - e * 2.12194440e-4F - 0.5F * z;
-  const vec finite = m + y + e * 0.693359375F;
+  return m + (p * m * z - e * 2.12194440e-4F - 0.5F * z) + e * 0.693359375F;
+}
+
+// The same of any number; of 0 minus infinity, of less not a number.
+inline __attribute__((always_inline)) vec logarithm(vec x) {
+  const auto tiny = x < 0x1p-126F;
+  const vec finite = logarithm_of_normal(tiny ? x * 0x1p23F : x, tiny ? broadcast(23.0F) : vec{});
   const vec infinity = broadcast(__builtin_inff());
   const vec positive = x < infinity ? finite : x;
   return x > 0.0F ? positive : x == 0.0F ? -infinity : broadcast(__builtin_nanf(""));

@@ -39,30 +39,11 @@ inline __attribute__((always_inline)) void philox_round(half_blocks& at, std::ui
   at.word[3] = first;
 }
 
-// The logarithm of what is in (0, 1], as logarithm() has it.
-inline __attribute__((always_inline)) vec logarithm_of_uniform(vec x) {
-  const ivec bits = bits_of(x);
-  const ivec exponent = (bits - 0x3f3504f3) >> 23;
-  const vec m = from_bits(bits - (exponent << 23)) - 1.0F;
-  const vec e = __builtin_convertvector(exponent, vec);
-  const vec z = m * m;
-  vec p = broadcast(7.0376836292e-2F);
-  p = p * m - 1.1514610310e-1F;
-  p = p * m + 1.1676998740e-1F;
-  p = p * m - 1.2420140846e-1F;
-  p = p * m + 1.4249322787e-1F;
-  p = p * m - 1.6668057665e-1F;
-  p = p * m + 2.0000714765e-1F;
-  p = p * m - 2.4999993993e-1F;
-  p = p * m + 3.3333331174e-1F;
-  return m + (p * m * z - e * 2.12194440e-4F - 0.5F * z) + e * 0.693359375F;
-}
-
 // Box and Muller (1958): a radius from 31 bits, so that there are normals up to 6.6, an angle from 24.
 inline __attribute__((always_inline)) void normal_pair(uvec one, uvec other, vec& first, vec& second) {
   const vec uniform = (__builtin_convertvector(reinterpret_cast<ivec>(one >> 1), vec) + 0.5F) * 0x1p-31F;
   // From 0, because -2 log 1 is -0, of which root() takes no root.
-  const vec radius = root(vec{} - 2.0F * logarithm_of_uniform(uniform));
+  const vec radius = root(vec{} - 2.0F * logarithm_of_normal(uniform));
   const vec turns = __builtin_convertvector(reinterpret_cast<ivec>(other >> 8), vec) * 0x1p-24F;
   vec sine{};
   vec cosine{};
