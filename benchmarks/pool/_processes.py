@@ -1,10 +1,12 @@
-"""What the Python peers of weft_processes.cpp have in common: the calls, the cases and the command line."""
+"""What the Python peers of weft_processes.cpp have in common: the calls and the cases; the command line is that of all."""
 
-import argparse
-import json
-import platform
+import pathlib
 import sys
 import time
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import _command_line  # noqa: E402
+from _command_line import missing  # noqa: E402,F401
 
 WORKERS = 2
 BATCH_BYTES = 600_000
@@ -68,21 +70,5 @@ def measure_map(run, count):
 
 def main(version, cases):
     """cases: name -> function(sizes) -> (value, unit)"""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--case", choices=cases)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    if options.list:
-        print("\n".join(cases))
-        return
-    if options.case is None:
-        parser.error("--case or --list")
-    value, unit = cases[options.case](sizes(options.quick))
-    print(json.dumps({"case": options.case, "value": value, "unit": unit,
-                      "version": version or f"Python {platform.python_version()}"}))
-
-
-def missing(what):
-    print(what)
-    sys.exit(77)
+    _command_line.main(version, {name: lambda quick, measure=measure: measure(sizes(quick))
+                                 for name, measure in cases.items()})
