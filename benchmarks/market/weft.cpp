@@ -190,15 +190,19 @@ weft::task<> receive(weft::tick_client& client, weft::tick_inbox& inbox) {
   inbox.close();
 }
 
-weft::task<> publish(weft::tick_server& server, const std::vector<weft::tick>& ticks) {
+weft::task<> publish(weft::tick_server& server, const std::vector<weft::tick>& ticks, std::size_t at_once) {
   while (server.clients() == 0) co_await weft::sleep_for(std::chrono::milliseconds(1));
-  co_await server.publish(ticks);
+  for (std::size_t i = 0; i < ticks.size(); i += at_once) {
+    const std::span<const weft::tick> some(ticks.data() + i, std::min(at_once, ticks.size() - i));
+    co_await server.publish(some);
+  }
   server.close();
 }
 
-/// Ticks from a server on a thread of its own, over loopback TCP, through the inbox to the engine.
-measured receive_ticks(bool quick) {
-  const std::vector<weft::tick> ticks = made_ticks(quick ? 200'000 : 4'000'000);
+/// Ticks from a server on a thread of its own, which gets so many at once, over loopback TCP, through the
+/// inbox to the engine.
+measured receive_ticks(std::size_t at_once, bool quick) {
+  const std::vector<weft::tick> ticks = made_ticks(quick ? 200'000 : 2'000'000);
   weft::tick_server server;
   weft::tick_client client({.port = server.port()});
   weft::tick_inbox inbox({.capacity = 4096, .policy = weft::overrun_policy::block});
@@ -206,9 +210,10 @@ measured receive_ticks(bool quick) {
   risk_run result;
   const weft::stopwatch clock;
   std::jthread feeder([&] {
-    weft::run([](weft::tick_server& from, const std::vector<weft::tick>& all) -> weft::task<> {
-      co_await weft::gather(from.run(), publish(from, all));
-    }(server, ticks));
+    weft::run(
+        [](weft::tick_server& from, const std::vector<weft::tick>& all, std::size_t some) -> weft::task<> {
+          co_await weft::gather(from.run(), publish(from, all, some));
+        }(server, ticks, at_once));
   });
   weft::run([](weft::tick_client& from, weft::tick_inbox& to, weft::risk_engine<double>& risks,
                risk_run& all) -> weft::task<> {
@@ -247,7 +252,8 @@ measured measure(const std::string& name, bool quick) {
   if (name == "paths/two-threads") return price(paths, steps, pool, 1, false);
   if (name == "paths/one-thread") return price(paths, steps, {}, 1, true);
   if (name == "ticks/file") return replay_file(quick);
-  if (name == "ticks/tcp") return receive_ticks(quick);
+  if (name == "ticks/tcp/1000") return receive_ticks(1000, quick);
+  if (name == "ticks/tcp/1") return receive_ticks(1, quick);
   if (name == "ticks/age-p99") return age_under_load(quick);
   if (name == "events") return simulate_events(quick);
   throw weft::error("there is no case '" + name + "': --list prints them");
@@ -266,7 +272,8 @@ int main(int count, char** arguments) {
   CLI11_PARSE(program, count, arguments);
   if (list) {
     fmt::print(
-        "program/1000x100\npaths/two-threads\npaths/one-thread\nevents\nticks/file\nticks/tcp\nticks/"
+        "program/1000x100\npaths/two-threads\npaths/one-thread\nevents\nticks/file\nticks/tcp/1000\nticks/"
+        "tcp/1\nticks/"
         "age-p99\n");
     return 0;
   }
