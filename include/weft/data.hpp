@@ -3,7 +3,6 @@
 // Floor 5: files become batches.
 
 #include <weft/data/array_rows.hpp>
-#include <weft/data/batch_part.hpp>
 #include <weft/data/cached.hpp>
 #include <weft/data/collate.hpp>
 #include <weft/data/color_jitter.hpp>

@@ -3,7 +3,7 @@
 #include <weft/data/detail/loader_tuner.hpp>
 #include <weft/data/sampler.hpp>
 
-#include <algorithm>           // for std::clamp, std::max, std::sort, std::lower_bound
+#include <algorithm>           // for std::clamp, std::find, std::max, std::sort, std::lower_bound
 #include <atomic>              // for std::atomic
 #include <bit>                 // for std::bit_cast
 #include <chrono>              // for std::chrono::steady_clock
@@ -33,13 +33,44 @@ constexpr std::int64_t batches_between_tunings = 8;
 constexpr int most_read_ahead = 1024;
 constexpr int replacements = 16;
 constexpr std::size_t most_failures_kept = 1000;
+/// How many batches there are, where nobody knows.
+constexpr auto unknown = std::numeric_limits<std::int64_t>::max();
 
 [[noreturn]] void refuse(const std::string& reason) {
   throw invalid_argument("loader: " + reason);
 }
 
-loader_options checked(loader_options options, std::int64_t samples, int threads) {
-  if (samples < 0) refuse("the source's size is " + std::to_string(samples) + "; it cannot be negative");
+// What needs samples with places.
+void require_stream_options(const loader_options& options) {
+  const auto needs_places = [](const char* what) {
+    refuse(std::string(what) +
+           " needs a source with size() and load(index); this one can only be gone through");
+  };
+  if (!options.weights.empty()) needs_places("weights");
+  if (!options.groups.empty()) needs_places("groups");
+  if (!options.shares.empty()) needs_places("shares");
+  if (!options.lengths.empty()) needs_places("lengths");
+  if (options.read_ahead != 0) needs_places("read_ahead");
+  if (options.on_error == bad_sample::replace) needs_places("on_error = replace");
+  if (options.epochs != 1) {
+    refuse("epochs is " + std::to_string(options.epochs) +
+           "; a source that can only be gone through has one: make another loader for the next");
+  }
+  if (options.shuffle && options.shuffle_buffer < 1) {
+    refuse("shuffle_buffer is " + std::to_string(options.shuffle_buffer) +
+           "; to shuffle a source that can only be gone through it must be at least 1");
+  }
+}
+
+loader_options checked(loader_options options, const batch_maker& maker, std::int64_t samples, int threads) {
+  if (maker.streams()) {
+    require_stream_options(options);
+  } else if (options.shuffle_buffer != 0) {
+    refuse("shuffle_buffer is " + std::to_string(options.shuffle_buffer) +
+           "; it is for sources that can only be gone through: this one is shuffled as a whole");
+  }
+  if (!maker.streams() && samples < 0)
+    refuse("the source's size is " + std::to_string(samples) + "; it cannot be negative");
   if (options.batch_size < 1) {
     refuse("batch_size is " + std::to_string(options.batch_size) + "; it must be at least 1");
   }
@@ -87,6 +118,7 @@ loader_options checked(loader_options options, std::int64_t samples, int threads
 }
 
 sampler base_of(const loader_options& options, std::int64_t samples) {
+  if (samples < 0) return sampler::sequential(0);  // the source's own order
   if (!options.weights.empty()) return sampler::weighted(options.weights, options.seed);
   if (!options.groups.empty()) {
     return sampler::grouped(options.groups, options.shares, options.shuffle, options.seed);
@@ -120,6 +152,10 @@ std::uint64_t fingerprint(const loader_options& options) {
   add_all(3, options.shares, of_real);
   add_all(4, options.lengths, of_integer);
   if (!options.lengths.empty()) add(static_cast<std::uint64_t>(options.bucket_batches));
+  if (options.shuffle && options.shuffle_buffer != 0) {
+    add(5);
+    add(static_cast<std::uint64_t>(options.shuffle_buffer));
+  }
   return sum;
 }
 
@@ -148,17 +184,18 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   core(thread_pool& pool, batch_maker& maker, std::int64_t samples, const loader_options& options)
       : pool_(pool),
         maker_(maker),
-        options_(checked(options, samples, pool.threads())),
+        options_(checked(options, maker, samples, pool.threads())),
+        streams_(maker.streams()),
         samples_(samples),
         order_(fingerprint(options_)),
         sampler_(sampler_of(options_, samples)),
-        per_epoch_(samples / options_.batch_size +
-                   (!options_.drop_last && samples % options_.batch_size != 0 ? 1 : 0)),
+        per_epoch_(streams_ ? unknown
+                            : samples / options_.batch_size +
+                                  (!options_.drop_last && samples % options_.batch_size != 0 ? 1 : 0)),
         slots_(static_cast<std::size_t>(options_.prefetch)),
         tuning_{options_.threads, options_.prefetch, options_.read_ahead} {
-    constexpr auto most = std::numeric_limits<std::int64_t>::max();
-    const bool endless = per_epoch_ > 0 && (options_.epochs == 0 || options_.epochs > most / per_epoch_);
-    total_ = endless ? most : per_epoch_ * options_.epochs;
+    const bool endless = per_epoch_ > 0 && (options_.epochs == 0 || options_.epochs > unknown / per_epoch_);
+    total_ = endless ? unknown : per_epoch_ * options_.epochs;
     in_flight_.reserve(slots_.size());
     if (options_.autotune) {
       const int ahead = maker.reads_ahead() ? most_read_ahead : 0;
@@ -178,6 +215,9 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     stopping_.store(true, std::memory_order_relaxed);
     std::unique_lock lock(mutex_);
     closed_ = true;
+    lock.unlock();
+    maker_.stop_reading();
+    lock.lock();
     all_left_.wait(lock, [this] { return running_ == 0; });
   }
 
@@ -243,7 +283,10 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     if (options_.shuffle || order_ != 0) same("seed", where.seed, options_.seed);
     same("drop_last", where.drop_last, options_.drop_last);
     if (where.order != order_) {
-      refuse("resume: the state was saved with other weights, groups, shares or lengths than this loader's");
+      refuse(
+          "resume: the state was saved with other weights, groups, shares, lengths or shuffle_buffer than "
+          "this "
+          "loader's");
     }
     if (where.next < 0 || where.next > total_) {
       refuse("resume: the state is at batch " + std::to_string(where.next) + " of " + std::to_string(total_));
@@ -422,6 +465,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   // ---- workers --------------------------------------------------------------------------------------------
 
   bool more_to_open() noexcept {
+    if (reading_batch_) return false;  // one batch of a stream after the other
     while (std::binary_search(given_before_.begin(), given_before_.end(), next_to_open_)) ++next_to_open_;
     return next_to_open_ < total_;
   }
@@ -465,6 +509,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
       return std::nullopt;
     }
     in_flight_.push_back(*index);
+    reading_batch_ = streams_;
     return portion{*index, 0, 0};
   }
 
@@ -488,16 +533,20 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     next.order = epoch_order_;
     next.sample_seed = sample_seed_;
     next.replacement_seed = replacement_seed_;
-    const std::int64_t begin = (batch - next.epoch * per_epoch_) * options_.batch_size;
-    const std::int64_t whole = std::min(options_.batch_size, samples_ - begin);
-    const std::int64_t part_begin = part(whole, options_.rank);
-    next.first = begin + part_begin;
-    next.rows = part(whole, options_.rank + 1) - part_begin;
-    next.next_row = 0;
-    next.unfinished = next.rows;
     next.skipped.clear();
     next.failure = nullptr;
+    const std::int64_t begin = (batch - next.epoch * per_epoch_) * options_.batch_size;
+    set_rows(next, begin, streams_ ? 0 : std::min(options_.batch_size, samples_ - begin));
     plan_reading(next);
+  }
+
+  // Of a batch of so many samples, the first of which has this position, the rank's rows.
+  void set_rows(slot& of, std::int64_t begin, std::int64_t whole) const noexcept {
+    const std::int64_t first = part(whole, options_.rank);
+    of.first = begin + first;
+    of.rows = part(whole, options_.rank + 1) - first;
+    of.next_row = 0;
+    of.unfinished = of.rows;
   }
 
   // Which positions of the epoch the source is told of when this batch is opened: each once.
@@ -522,9 +571,8 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     }
   }
 
-  // Where the rank's part of so many samples begins: whole * rank / world without overflow.
   std::int64_t part(std::int64_t whole, std::int64_t rank) const noexcept {
-    return whole / options_.world * rank + whole % options_.world * rank / options_.world;
+    return part_begin(whole, rank, options_.world);
   }
 
   // Sends for one worker; one that finds more to do than for itself sends for the next.
@@ -599,11 +647,15 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   void open(std::size_t index) noexcept {
     slot& fresh = slots_[index];
     std::exception_ptr failure;
+    std::int64_t whole = options_.batch_size;
     try {
-      fresh.indices.resize(static_cast<std::size_t>(fresh.rows));
-      maker_.prepare(index, fresh.rows);
-      tell_source(fresh);
-      if (fresh.rows == 0 && maker_.finishes()) maker_.finish(index);
+      if (streams_) whole = read(index);
+      if (whole > 0) {
+        fresh.indices.resize(static_cast<std::size_t>(fresh.rows));
+        maker_.prepare(index, fresh.rows);
+        tell_source(fresh);
+        if (fresh.rows == 0 && maker_.finishes()) maker_.finish(index);
+      }
     } catch (...) {
       failure = std::current_exception();
     }
@@ -612,9 +664,47 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
       const std::lock_guard lock(mutex_);
       fresh.failure = failure;
       ready = failure != nullptr || fresh.rows == 0;
-      fresh.phase = ready ? phase::made : phase::filling;
+      if (whole > 0) fresh.phase = ready ? phase::made : phase::filling;
+      if (streams_) end_reading(index, whole, failure != nullptr);
     }
     if (ready) arrival_.set();
+  }
+
+  // A batch of a stream: how many samples it has over all ranks, 0 if there is none.
+  std::int64_t read(std::size_t index) {
+    slot& fresh = slots_[index];
+    const clock::time_point begin = clock::now();
+    std::int64_t whole = 0;
+    std::exception_ptr failure;
+    try {
+      whole = maker_.read(index, fresh.batch, fresh.indices);
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::int64_t taken = nanoseconds(clock::now() - begin);
+    if (options_.drop_last && whole < options_.batch_size) whole = 0;
+    set_rows(fresh, fresh.batch * options_.batch_size, whole);
+    const std::lock_guard lock(mutex_);
+    loading_ += taken;
+    reading_ += taken;
+    if (!failure) return whole;
+    const std::int64_t failed = maker_.samples_read();
+    failures_.push_back(
+        {.index = failed, .epoch = 0, .name = maker_.name(failed), .reason = reason_of(failure)});
+    ++counted_.errors;
+    throw load_error(failures_.back());
+  }
+
+  // Under the lock: now it is known whether there are more batches.
+  void end_reading(std::size_t index, std::int64_t whole, bool failed) noexcept {
+    slot& fresh = slots_[index];
+    reading_batch_ = false;
+    if (failed || whole < options_.batch_size) total_ = fresh.batch + (whole > 0 ? 1 : 0);
+    if (whole > 0) return;
+    in_flight_.erase(std::find(in_flight_.begin(), in_flight_.end(), index));
+    fresh.phase = phase::free;
   }
 
   void fill(const portion& mine) noexcept {
@@ -695,7 +785,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
     const std::int64_t position = here.first + row;
     try {
       failed_sample why;
-      std::int64_t sample = (*here.order)[position];
+      std::int64_t sample = streams_ ? here.indices[static_cast<std::size_t>(row)] : (*here.order)[position];
       for (int attempt = 0; attempt <= replacements; ++attempt) {
         if (try_to_load(index, row, sample, done, why)) {
           here.indices[static_cast<std::size_t>(row)] = sample;
@@ -776,6 +866,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   thread_pool& pool_;
   batch_maker& maker_;
   loader_options options_;
+  const bool streams_;
   const std::int64_t samples_;
   const std::uint64_t order_;  // a fingerprint
   const sampler sampler_;
@@ -789,6 +880,7 @@ class batch_line::core : public std::enable_shared_from_this<batch_line::core> {
   std::vector<slot> slots_;
   std::vector<std::size_t> in_flight_;  // opened and not taken, in the order of their batches
   std::int64_t next_to_open_ = 0;
+  bool reading_batch_ = false;  // of a stream, by one thread at a time
   std::int64_t next_to_give_ = 0;
   std::vector<std::int64_t> given_ahead_;   // sorted, all above next_to_give_
   std::vector<std::int64_t> given_before_;  // by the loader that this one continues

@@ -134,6 +134,12 @@ bool tar_reader::read(shard_sample& sample) {
   return state_->read(sample);
 }
 
+std::optional<shard_sample> tar_reader::next() {
+  std::optional<shard_sample> sample(std::in_place);
+  if (!read(*sample)) sample.reset();
+  return sample;
+}
+
 tar_shards::tar_shards(std::vector<std::string> shards, tar_options options) {
   check(options);
   if (shards.empty()) throw invalid_argument("tar_shards: there is no shard");

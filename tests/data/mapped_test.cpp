@@ -1,11 +1,9 @@
 #include <gtest/gtest.h>
-#include <weft/compute/staging_pool.hpp>
 #include <weft/data/joined.hpp>
 #include <weft/data/mapped.hpp>
 
 #include <algorithm>  // for std::count
 #include <cstdint>    // for std::int32_t, std::int64_t
-#include <memory>     // for std::make_shared
 #include <set>        // for std::set
 #include <stdexcept>  // for std::runtime_error
 #include <string>     // for std::string
@@ -130,29 +128,6 @@ TEST(MappedTest, JoinedSourcesAreMixedByProportion) {
   }
   EXPECT_EQ(seen.size(), 30U) << "20 of the first source, and all of the second";
   EXPECT_THROW(joined_sources(std::vector<pairs>()), invalid_argument);
-}
-
-TEST(MappedTest, BatchesLieInTheMemoryThatIsGiven) {
-  thread_pool pool(2);
-  const auto staging = std::make_shared<staging_pool>();
-  {
-    loader all(pool, pairs{10, 3.0F}, {.batch_size = 4, .epochs = 3});
-    EXPECT_THROW(all.use_memory(nullptr), invalid_argument);
-    all.use_memory(staging);
-    int made = 0;
-    for (auto& batch : all) {
-      EXPECT_EQ(batch->values.source(), staging);
-      EXPECT_EQ(batch->sums.source(), staging);
-      for (std::int64_t row = 0; row < batch.size(); ++row) {
-        EXPECT_EQ(batch->sums(row),
-                  3.0F + static_cast<float>(batch.indices()[static_cast<std::size_t>(row)]));
-      }
-      ++made;
-    }
-    EXPECT_EQ(made, 9);
-  }
-  EXPECT_EQ(staging->stats().bytes_in_use, 0U);
-  EXPECT_GT(staging->stats().reused, 0U);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ class batch_stager {
   template <class Batch>
   task<Batch> operator()(Batch batch) {
     staged_batch staged;
-    for_each_tensor(batch, [&](auto& values) { redirect(values, staged); });
+    redirect_all(batch, staged);
     if (!staged.copies.empty()) {
       const stage_batch kernel{&staged, staging_};
       co_await copier().run(kernel);
@@ -80,7 +80,20 @@ class batch_stager {
     co_return batch;
   }
 
+  /// The same, blocking.
+  template <class Batch>
+  void bring(Batch& batch) const {
+    staged_batch staged;
+    redirect_all(batch, staged);
+    if (!staged.copies.empty()) copier().submit(stage_batch{&staged, staging_}).get();
+  }
+
  private:
+  template <class Batch>
+  void redirect_all(Batch& batch, staged_batch& staged) const {
+    for_each_tensor(batch, [&](auto& values) { redirect(values, staged); });
+  }
+
   executor_base& copier() const noexcept { return copier_ == nullptr ? *target_ : *copier_; }
   // Throws invalid_argument unless the target can be reached from there.
   void require_reachable(place from) const;

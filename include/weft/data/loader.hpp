@@ -3,25 +3,27 @@
 #include <weft/async/stream/map.hpp>
 #include <weft/async/task.hpp>
 #include <weft/compute/device_prefetch.hpp>
+#include <weft/compute/staging_pool.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/philox.hpp>
 #include <weft/data/detail/batch_line.hpp>
+#include <weft/data/detail/sample_stream.hpp>
 #include <weft/data/loader_options.hpp>
 #include <weft/pool/thread_pool.hpp>
 
-#include <algorithm>    // for std::copy_n
 #include <concepts>     // for std::convertible_to, std::same_as
 #include <cstddef>      // for std::size_t, std::ptrdiff_t
 #include <cstdint>      // for std::int64_t
-#include <functional>   // for std::function
 #include <iterator>     // for std::input_iterator_tag, std::default_sentinel_t
+#include <limits>       // for std::numeric_limits
 #include <memory>       // for std::shared_ptr
 #include <mutex>        // for std::mutex
 #include <optional>     // for std::optional
 #include <span>         // for std::span
 #include <string>       // for std::string
-#include <type_traits>  // for std::is_void_v, std::remove_reference_t
+#include <type_traits>  // for std::is_void_v, std::remove_reference_t, std::type_identity
 #include <utility>      // for std::move, std::exchange
+#include <variant>      // for std::monostate
 #include <vector>       // for std::vector
 
 namespace weft {
@@ -73,23 +75,88 @@ concept batch_source = detail::sized_source<S> &&
   { source.load(request, batch) } -> std::convertible_to<std::int64_t>;
 };
 
-/// What a loader loads from. A source may also name its samples for error reports, e.g. by their file:
-/// `std::string name(std::int64_t index) const`; begin to read one that will soon be loaded:
-/// `void will_need(std::int64_t index) const`, called from several threads; and tell what its cache does:
+/// A source whose samples have places. A source may also name its samples for error reports, e.g. by their
+/// file: `std::string name(std::int64_t index) const`; begin to read one that will soon be loaded: `void
+/// will_need(std::int64_t index) const`, called from several threads; and tell what its cache does:
 /// `cache_stats cached() const`, called from any thread.
 template <class S>
 concept sample_source = value_source<S> || batch_source<S>;
 
+/// A source that can only be gone through: a compressed shard, what a socket brings.
+///
+///     std::optional<T> next();                                   nothing at the end
+///
+/// A batch is then a std::vector<T>. More may be there: what is made of a sample, which is the work that
+/// threads share, and in the second form straight in a batch as batch_source has it,
+///
+///     R load(const sample_request&, T&) const;                   or
+///     using batch_type = ...;
+///     void prepare(batch_type&, std::int64_t samples) const;
+///     std::int64_t load(const sample_request&, T&, batch_type&) const;
+///
+/// keep(), finish() and name() as elsewhere, and
+///
+///     void stop();
+///
+/// which has a next() that waits, now or later, return, e.g. by closing a queue: the loader's destructor
+/// calls it.
+///
+/// The loader calls next() from one thread at a time, load() from several at the same time, and stop() at any
+/// time.
+template <class S>
+concept iterable_source = !detail::sized_source<S> && requires(S & source) {
+  requires std::same_as<decltype(source.next()), std::optional<typename decltype(source.next())::value_type>>;
+};
+
+/// What a loader loads from.
+template <class S>
+concept loadable_source = sample_source<S> || iterable_source<S>;
+
 namespace detail {
 
 template <class Source>
-struct source_batch {
-  using type =
-      std::vector<std::remove_cvref_t<decltype(std::declval<const Source&>().load(std::int64_t{0}))>>;
+struct source_sample {
+  using type = std::monostate;
 };
-template <batch_source Source>
-struct source_batch<Source> {
-  using type = typename Source::batch_type;
+template <iterable_source Source>
+struct source_sample<Source> {
+  using type = typename decltype(std::declval<Source&>().next())::value_type;
+};
+/// What an iterable source gives; nothing for another.
+template <class Source>
+using source_sample_t = typename source_sample<Source>::type;
+
+/// Whether an iterable source makes something of its samples, one by one.
+template <class Source>
+concept changes_samples = requires(const Source& source, const sample_request& request,
+                                   source_sample_t<Source>& sample) {
+  source.load(request, sample);
+};
+
+/// Whether batches are of a type of the source's own.
+template <class Source>
+concept makes_batches = batch_source<Source> ||
+    (iterable_source<Source>&& requires { typename Source::batch_type; });
+
+template <class Source>
+auto batch_of() {
+  if constexpr (makes_batches<Source>) {
+    return std::type_identity<typename Source::batch_type>();
+  } else if constexpr (changes_samples<Source>) {
+    using made = decltype(std::declval<const Source&>().load(std::declval<const sample_request&>(),
+                                                             std::declval<source_sample_t<Source>&>()));
+    return std::type_identity<std::vector<std::remove_cvref_t<made>>>();
+  } else if constexpr (iterable_source<Source>) {
+    return std::type_identity<std::vector<source_sample_t<Source>>>();
+  } else {
+    using made = decltype(std::declval<const Source&>().load(std::int64_t{0}));
+    return std::type_identity<std::vector<std::remove_cvref_t<made>>>();
+  }
+}
+
+template <class Source>
+struct source_batch {
+  using type = typename decltype(batch_of<Source>())::type;
 };
 
 /// Batches that were used and given back, so that their memory is used again.
@@ -192,8 +259,15 @@ class loaded_batch {
 ///
 /// The samples of one batch are loaded by all threads together, so the first batch is there as soon as it can
 /// be; a slow sample holds back its batch, and with `ordered` those behind it, of which at most `prefetch`
-/// are made. Memory: prefetch batches here, and those that the caller holds. With autotune, threads and
+/// are made. Memory: prefetch batches here, and those that the caller holds; if the device is a GPU, those in
+/// work are in pinned memory and those that are ready in its own. With autotune, threads and
 /// prefetch are chosen by how much the caller waits; the batches stay the same.
+///
+/// Of an iterable_source the same is true, but for this: every rank's source must have all samples, in the
+/// same order, and each reads them all; there is one epoch; shuffle mixes within shuffle_buffer; weights,
+/// groups, lengths, read_ahead and bad_sample::replace need places and are refused. One thread reads the next
+/// batch while the others load. Memory: also a batch of samples as they were read for each of prefetch
+/// batches, one more, and shuffle_buffer samples. What next() throws stops the loader in its batch's place.
 ///
 /// Nothing starts before the first batch is asked for. The destructor blocks until the samples that are being
 /// loaded are done. The pool must outlive the loader.
@@ -201,7 +275,7 @@ class loaded_batch {
 /// Thread safety: next(), next_wait() and iteration: one call at a time; state(), stats() and failures() from
 /// any thread at any time.
 /// Cancellation: a cancelled next() throws `cancelled` and has taken no batch.
-template <sample_source Source>
+template <loadable_source Source>
 class loader {
  public:
   /// The samples of one batch.
@@ -214,35 +288,12 @@ class loader {
   /// @param options see there
   /// @throws invalid_argument naming the option that cannot work
   loader(thread_pool& pool, Source source, loader_options options = {})
-      : maker_(std::move(source)), line_(pool, maker_, maker_.source.size(), checked(options)) {
+      : maker_(std::move(source), options), line_(pool, maker_, maker_.size(), checked(options)) {
     maker_.set_up(line_.slots());
   }
   loader(const loader&) = delete;
   loader& operator=(const loader&) = delete;
   ~loader() { line_.close(); }
-
-  /// Has the tensors of all batches lie in this memory: with a staging_pool or pinned_memory() a GPU copies
-  /// them without a stop in between, see device_prefetch(). Those that the source allocates elsewhere are
-  /// moved, which costs something once for each batch that is not another one's memory used again. To be
-  /// called before the first batch is asked for.
-  ///
-  /// @param where host memory, not null
-  /// @throws invalid_argument if it is another's or null
-  void use_memory(std::shared_ptr<memory> where) {
-    if (!where || where->where() != place{}) {
-      throw invalid_argument(
-          "loader: use_memory takes the host's memory: batches are made there, and device_prefetch() moves "
-          "them");
-    }
-    maker_.move_tensors = [where](batch_type& batch, bool with_elements) {
-      detail::for_each_tensor(batch, [&](auto& values) {
-        if (values.source() == where) return;
-        std::remove_reference_t<decltype(values)> there(values.extents(), where);
-        if (with_elements) std::copy_n(values.data(), values.size(), there.data());
-        values = std::move(there);
-      });
-    };
-  }
 
   /// The next batch, or nothing after the last epoch. Throws load_error where a sample cannot be loaded and
   /// on_error is `stop`, and again if it is called again; `cancelled` if the pool's calls were cancelled.
@@ -298,14 +349,17 @@ class loader {
   std::default_sentinel_t end() const noexcept { return {}; }
 
   /// How many batches an epoch has, the same for every rank.
-  std::int64_t batches_per_epoch() const noexcept { return line_.batches_per_epoch(); }
+  std::int64_t batches_per_epoch() const noexcept requires sample_source<Source> {
+    return line_.batches_per_epoch();
+  }
 
   /// Where the loader stands: the batches that were given out are behind it, those made ahead are not.
   loader_state state() const { return line_.state(); }
 
   /// Continues where another loader's state() says, with the very next sample, at once: what came before is
-  /// not gone through. To be called before the first batch is asked for. The pool and the rank and world of
-  /// the split may be others.
+  /// not gone through. An iterable_source is read again from its beginning, and what came before is dropped
+  /// without being loaded. To be called before the first batch is asked for. The pool and the rank and world
+  /// of the split may be others.
   ///
   /// @throws invalid_argument if the state belongs to another set, seed, batch size or way of ordering, to
   ///         other weights, groups or lengths, or if batches were asked for
@@ -320,26 +374,59 @@ class loader {
 
  private:
   struct maker final : detail::batch_maker {
-    explicit maker(Source from) : source(std::move(from)) {}
+    maker(Source from, const loader_options& options)
+        : source(std::move(from)), incoming(options), device(options.device) {
+      if (!device || device->where() == place{}) return;
+      // The loader holds at most prefetch batches: nothing else bounds it.
+      staging = std::make_shared<staging_pool>(
+          staging_pool_options{.max_bytes = std::numeric_limits<std::size_t>::max()});
+      stager.emplace(device->base(), staging);
+    }
+
+    std::int64_t size() const {
+      if constexpr (iterable_source<Source>) {
+        return -1;
+      } else {
+        return source.size();
+      }
+    }
 
     void set_up(std::size_t slots) {
       batches.resize(slots);
-      // One for each slot, and two that a caller gives back while every slot is free.
-      shelf = std::make_shared<detail::batch_shelf<batch_type>>(slots + 2);
+      samples_of.resize(slots);
+      // One for each slot, and two that a caller gives back while every slot is free. What is on a device
+      // does not come back: a source writes into the host's memory.
+      if (!stager) shelf = std::make_shared<detail::batch_shelf<batch_type>>(slots + 2);
     }
 
     void prepare(std::size_t slot, std::int64_t samples) override {
-      batches[slot] = shelf->take();
-      if constexpr (batch_source<Source>) {
+      batches[slot] = shelf ? shelf->take() : batch_type();
+      if constexpr (detail::makes_batches<Source>) {
         source.prepare(batches[slot], samples);
       } else {
         batches[slot].resize(static_cast<std::size_t>(samples));
       }
-      if (move_tensors) move_tensors(batches[slot], false);
+      if (!staging) return;
+      detail::for_each_tensor(batches[slot], [&](auto& values) {
+        values = std::remove_reference_t<decltype(values)>(values.extents(), staging);
+      });
     }
 
     std::int64_t load(std::size_t slot, const sample_request& request) override {
-      if constexpr (batch_source<Source>) {
+      if constexpr (iterable_source<Source>) {
+        auto& sample = samples_of[slot][static_cast<std::size_t>(request.row)];
+        if constexpr (detail::makes_batches<Source>) {
+          return source.load(request, sample, batches[slot]);
+        } else {
+          auto& row = batches[slot][static_cast<std::size_t>(request.row)];
+          if constexpr (detail::changes_samples<Source>) {
+            row = source.load(request, sample);
+          } else {
+            row = std::move(sample);
+          }
+          return static_cast<std::int64_t>(sizeof(row));
+        }
+      } else if constexpr (batch_source<Source>) {
         return source.load(request, batches[slot]);
       } else {
         auto& row = batches[slot][static_cast<std::size_t>(request.row)];
@@ -359,7 +446,7 @@ class loader {
     }
 
     void keep(std::size_t slot, std::span<const std::int64_t> rows) override {
-      if constexpr (!batch_source<Source>) {
+      if constexpr (!detail::makes_batches<Source>) {
         auto& samples = batches[slot];
         std::size_t kept = 0;
         for (const std::int64_t row : rows) {
@@ -373,11 +460,11 @@ class loader {
       }
     }
 
-    bool finishes() const noexcept override { return has_finish || move_tensors != nullptr; }
+    bool finishes() const noexcept override { return has_finish || stager; }
 
     void finish(std::size_t slot) override {
       if constexpr (has_finish) source.finish(batches[slot]);
-      if (move_tensors) move_tensors(batches[slot], true);
+      if (stager) stager->bring(batches[slot]);
     }
 
     bool reads_ahead() const noexcept override { return has_will_need; }
@@ -402,9 +489,28 @@ class loader {
       }
     }
 
+    bool streams() const noexcept override { return iterable_source<Source>; }
+
+    std::int64_t read(std::size_t slot, std::int64_t batch, std::vector<std::int64_t>& indices) override {
+      if constexpr (iterable_source<Source>) {
+        return incoming.read(source, batch, samples_of[slot], indices);
+      } else {
+        return 0;
+      }
+    }
+
+    std::int64_t samples_read() const noexcept override { return incoming.samples_read(); }
+
+    void stop_reading() override {
+      if constexpr (iterable_source<Source> && requires { source.stop(); }) source.stop();
+    }
+
     Source source;
-    /// Puts tensors of the wanted memory in the place of others, with their elements or without.
-    std::function<void(batch_type&, bool)> move_tensors;
+    detail::sample_stream<detail::source_sample_t<Source>> incoming;
+    std::vector<std::vector<detail::source_sample_t<Source>>> samples_of;  // a slot, as they were read
+    std::optional<any_executor> device;
+    std::shared_ptr<staging_pool> staging;       // if the device is not the host
+    std::optional<detail::batch_stager> stager;  // likewise
     std::vector<batch_type> batches;
     std::shared_ptr<detail::batch_shelf<batch_type>> shelf;
   };
@@ -412,8 +518,9 @@ class loader {
   static_assert(!std::same_as<batch_type, std::vector<bool>>,
                 "the elements of a std::vector<bool> cannot be written by several threads");
 
-  static constexpr bool can_keep = !batch_source<Source> || requires(const Source& from, batch_type& batch,
-                                                                     std::span<const std::int64_t> rows) {
+  static constexpr bool can_keep =
+      !detail::makes_batches<Source> ||
+      requires(const Source& from, batch_type& batch, std::span<const std::int64_t> rows) {
     from.keep(batch, rows);
   };
 
@@ -422,7 +529,8 @@ class loader {
     from.load_rows(rows, batch);
   };
 
-  static constexpr bool has_finish = batch_source<Source> && requires(const Source& from, batch_type& batch) {
+  static constexpr bool has_finish =
+      detail::makes_batches<Source> && requires(const Source& from, batch_type& batch) {
     from.finish(batch);
   };
 

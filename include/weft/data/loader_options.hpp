@@ -1,16 +1,18 @@
 #pragma once
 
 #include <weft/async/stream/map.hpp>
+#include <weft/compute/any_executor.hpp>
 #include <weft/core/error.hpp>
 #include <weft/core/philox.hpp>
 #include <weft/data/sample_cache.hpp>
 
-#include <cstddef>  // for std::size_t
-#include <cstdint>  // for std::int32_t, std::int64_t, std::uint64_t, std::uint8_t
-#include <span>     // for std::span
-#include <string>   // for std::string
-#include <utility>  // for std::move
-#include <vector>   // for std::vector
+#include <cstddef>   // for std::size_t
+#include <cstdint>   // for std::int32_t, std::int64_t, std::uint64_t, std::uint8_t
+#include <optional>  // for std::optional
+#include <span>      // for std::span
+#include <string>    // for std::string
+#include <utility>   // for std::move
+#include <vector>    // for std::vector
 
 namespace weft {
 
@@ -30,6 +32,9 @@ struct loader_options {
   std::int64_t batch_size = 64;
   /// Whether every epoch has an order of its own, or that of the source.
   bool shuffle = false;
+  /// With shuffle, for a source that can only be gone through: so many samples are held, and each time one of
+  /// them at random is the next; the more, the better they are mixed.
+  std::int64_t shuffle_buffer = 0;
   /// If given, one a sample: an epoch's samples are drawn by sampler::weighted(), and shuffle says nothing.
   std::vector<double> weights = {};
   /// If given, one a sample, from 0: its class, its source or another group. Every batch then has the groups
@@ -59,6 +64,10 @@ struct loader_options {
   bool drop_last = false;
   /// Whether batches come in their order, or as they are ready, so that a slow sample delays only its own.
   map_order order = ordered;
+  /// Where batches are needed: their tensors come out in the memory of this executor. For a GPU samples are
+  /// written into pinned memory, and a batch is copied as soon as it is whole, so that it is there before it
+  /// is asked for; none, or a CPU, is the host's memory.
+  std::optional<any_executor> device = {};
   /// Which part of every batch is made here, in [0, world).
   std::int64_t rank = 0;
   /// Into how many parts a batch is split; at most batch_size.
@@ -104,7 +113,7 @@ struct sample_rows {
 
 /// Where a loader stands, small enough to go into every checkpoint. Batches are numbered through all epochs.
 struct loader_state {
-  /// The number of samples in the source.
+  /// The number of samples in the source; -1 if it can only be gone through.
   std::int64_t samples = 0;
   /// The loader's batch_size.
   std::int64_t batch_size = 0;
@@ -114,7 +123,7 @@ struct loader_state {
   bool shuffle = false;
   /// Whether the loader leaves out a last batch that is not full.
   bool drop_last = false;
-  /// A number made of the loader's weights, groups, shares and lengths; 0 without any.
+  /// A number made of the loader's weights, groups, shares, lengths and shuffle_buffer; 0 without any.
   std::uint64_t order = 0;
   /// The first batch that has not been given out.
   std::int64_t next = 0;
@@ -152,11 +161,13 @@ struct loader_stats {
   double seconds = 0.0;
   /// The part of it that the caller waited in next(), or loaded samples in next_wait(), in seconds.
   double waited = 0.0;
-  /// Time spent in the source's load() and load_rows(), summed over threads, in seconds.
+  /// Time spent in the source's load(), load_rows() and next(), summed over threads, in seconds.
   double loading = 0.0;
-  /// The part of it that files were read, by the sources of weft, in seconds.
+  /// The part of it that files were read, by the sources of weft, or that next() of a source took, in
+  /// seconds.
   double reading = 0.0;
-  /// Time spent in the source's finish(), summed over threads, in seconds.
+  /// Time spent in the source's finish() and in bringing batches to the device, summed over threads, in
+  /// seconds.
   double finishing = 0.0;
   /// What the source's cache has done.
   cache_stats cache = {};

@@ -6,6 +6,7 @@
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::int64_t, std::uint8_t, std::uint32_t
 #include <memory>       // for std::shared_ptr, std::unique_ptr
+#include <optional>     // for std::optional
 #include <span>         // for std::span
 #include <string>       // for std::string
 #include <string_view>  // for std::string_view
@@ -70,6 +71,8 @@ class tar_reader {
   /// ends
   ///         too soon or has a file that is larger than the limit
   bool read(shard_sample& sample);
+  /// As read(), a sample of its own; nothing at the end. A loader takes a tar_reader as its source.
+  std::optional<shard_sample> next();
 
  private:
   class state;

@@ -40,9 +40,25 @@ class batch_maker {
   virtual cache_stats cached() const = 0;
   virtual std::string name(std::int64_t index) const = 0;
 
+  /// Whether the source can only be gone through: then its samples are read before they are loaded.
+  virtual bool streams() const noexcept = 0;
+  /// Reads what this rank loads of a batch into the slot, passing over the batches before it, and the
+  /// samples' places in the source. How many samples the batch has over all ranks; fewer than batch_size at
+  /// the end. By one thread at a time, for ascending batches.
+  virtual std::int64_t read(std::size_t slot, std::int64_t batch, std::vector<std::int64_t>& indices) = 0;
+  /// How many samples have been read.
+  virtual std::int64_t samples_read() const noexcept = 0;
+  /// Has a read() that waits return; from any thread.
+  virtual void stop_reading() = 0;
+
  protected:
   ~batch_maker() = default;
 };
+
+/// Where a rank's part of so many samples begins: whole * rank / world without overflow.
+constexpr std::int64_t part_begin(std::int64_t whole, std::int64_t rank, std::int64_t world) noexcept {
+  return whole / world * rank + whole % world * rank / world;
+}
 
 /// A batch that lies ready in its slot.
 struct made_batch {
