@@ -91,6 +91,11 @@ void open_archive::read(std::vector<Byte>& out) {
 template void open_archive::read(std::vector<std::uint8_t>&);
 template void open_archive::read(std::vector<std::byte>&);
 
+void open_archive::skim() {
+  std::vector<std::uint8_t> block(block_bytes);
+  while (read_some(block.data(), block.size()) != 0) continue;
+}
+
 std::size_t open_archive::read_some(void* out, std::size_t bytes) {
   const la_ssize_t count = archive_read_data(archive_.get(), out, bytes);
   if (count < 0) fail();

@@ -45,6 +45,9 @@ class open_archive {
   template <class Byte>
   void read(std::vector<Byte>& out);
 
+  /// Reads the content of the entry for its checksum alone, a block at a time.
+  void skim();
+
   /// Throws format_error with this reason.
   [[noreturn]] void refuse(const std::string& reason) const;
 

@@ -96,9 +96,9 @@ void stored_array::set_header(npy_header header, std::int64_t offset) {
   set_extents(std::move(header.extents));
 }
 
-stored_array stored_array::npz(const std::string& path, const std::string& name, std::int64_t limit) {
-  if (limit < 0) {
-    throw invalid_argument("stored_array::npz: limit is " + std::to_string(limit) +
+stored_array stored_array::npz(const std::string& path, const std::string& name, npz_options options) {
+  if (options.limit < 0) {
+    throw invalid_argument("npz_options.limit is " + std::to_string(options.limit) +
                            "; it must be at least 0");
   }
   open_archive archive(path, open_archive::format::zip);
@@ -121,11 +121,12 @@ stored_array stored_array::npz(const std::string& path, const std::string& name,
       }
       made.file_ = open_kept(path);
       made.set_header(npy_header_at(archive.file(), made.name_, offset, archive.size()), offset);
+      if (options.verify) archive.skim();
       return made;
     }
-    if (archive.size() > limit) {
+    if (archive.size() > options.limit) {
       archive.refuse("the array '" + name + "' has " + std::to_string(archive.size()) +
-                     " bytes, more than the limit of " + std::to_string(limit));
+                     " bytes, more than the limit of " + std::to_string(options.limit));
     }
     std::vector<std::byte> content;
     archive.read(content);

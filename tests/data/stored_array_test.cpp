@@ -7,6 +7,7 @@
 
 #include <data/test_files.hpp>
 
+#include <algorithm>   // for std::search
 #include <filesystem>  // for std::filesystem::resize_file
 #include <fstream>     // for std::ifstream
 #include <iterator>    // for std::istreambuf_iterator
@@ -100,9 +101,9 @@ TEST(StoredArrayTest, ArraysThatNumPyPutInANpzFile) {
           EXPECT_NE(std::string(failure.what()).find("it has: x, y, columns, scalar"), std::string::npos);
         });
   }
-  EXPECT_THROW(stored_array::npz(data + "deflated.npz", "x", 100), format_error);
-  EXPECT_THROW(stored_array::npz(data + "deflated.npz", "x", -1), invalid_argument);
-  EXPECT_NO_THROW(stored_array::npz(data + "stored.npz", "x", 0)) << "it is not taken into memory";
+  EXPECT_THROW(stored_array::npz(data + "deflated.npz", "x", {.limit = 100}), format_error);
+  EXPECT_THROW(stored_array::npz(data + "deflated.npz", "x", {.limit = -1}), invalid_argument);
+  EXPECT_NO_THROW(stored_array::npz(data + "stored.npz", "x", {.limit = 0})) << "it is not taken into memory";
 }
 
 TEST(StoredArrayTest, NpzCutOffOrDamagedAnywhereIsAnErrorOrTheArray) {
@@ -128,6 +129,24 @@ TEST(StoredArrayTest, NpzCutOffOrDamagedAnywhereIsAnErrorOrTheArray) {
   test::bytes damaged = content_of(data + "deflated.npz");
   damaged[120] ^= 1;
   EXPECT_THROW(stored_array::npz(folder.write("b.npz", damaged), "x"), format_error);
+}
+
+TEST(StoredArrayTest, TheChecksumOfAStoredNpzIsCompared) {
+  const test::scratch_folder folder;
+  test::bytes content = content_of(data + "stored.npz");
+  const float element = 7.25F;  // of x, and so a byte of nothing else
+  const auto* const wanted = reinterpret_cast<const std::uint8_t*>(&element);
+  const auto found = std::search(content.begin(), content.end(), wanted, wanted + sizeof element);
+  ASSERT_NE(found, content.end());
+  *found ^= 1;
+  const std::string path = folder.write("a.npz", content);
+  test::expect_error<format_error>([&] { stored_array::npz(path, "x"); },
+                                   [](const format_error& failure) {
+                                     EXPECT_NE(std::string(failure.what()).find("CRC"), std::string::npos)
+                                         << failure.what();
+                                   });
+  EXPECT_NO_THROW(stored_array::npz(path, "y")) << "another array is whole";
+  EXPECT_NO_THROW(stored_array::npz(path, "x", {.verify = false}));
 }
 
 TEST(StoredArrayTest, TensorsOfASafetensorsFile) {

@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const weft::test::fuzzed_file file(bytes, size);
   try {
     for (const std::string& name : weft::npz_names(file.path())) {
-      const weft::stored_array array = weft::stored_array::npz(file.path(), name, 1 << 20);
+      const weft::stored_array array = weft::stored_array::npz(file.path(), name, {.limit = 1 << 20});
       if (array.rows() == 0 || array.row_size() == 0) continue;
       std::vector<std::byte> row(static_cast<std::size_t>(array.row_size() * weft::size_of(array.type())));
       array.read_rows(std::vector<std::int64_t>{array.rows() - 1}, row);

@@ -19,6 +19,15 @@ namespace detail {
 class kept_file;
 }  // namespace detail
 
+/// How an array of a .npz file is opened.
+struct npz_options {
+  /// The most bytes accepted of one that is compressed.
+  std::int64_t limit = std::int64_t{4} << 30;
+  /// Whether the checksum of one that is not compressed is compared, for which it is read once to its end;
+  /// that of a compressed one always is.
+  bool verify = true;
+};
+
 /// An array of numbers in a file of which only the header has been read: its rows, along the first axis, are
 /// read when they are asked for. So it may be larger than memory. The file stays open; copies share it.
 ///
@@ -39,11 +48,10 @@ class stored_array {
   ///
   /// @param path the file
   /// @param name which array, without ".npy"
-  /// @param limit the most bytes accepted of one that is compressed
+  /// @param options see there
   /// @throws what npy() throws; format_error if the archive is damaged, or if the array is larger than the
-  ///         limit; invalid_argument, with the names there are, if none has this one
-  static stored_array npz(const std::string& path, const std::string& name,
-                          std::int64_t limit = std::int64_t{4} << 30);
+  ///         limit or its checksum is wrong; invalid_argument, with the names there are, if none has this one
+  static stored_array npz(const std::string& path, const std::string& name, npz_options options = {});
 
   /// A tensor of a safetensors file.
   ///
