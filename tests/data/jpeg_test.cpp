@@ -3,6 +3,7 @@
 #include <weft/data/jpeg.hpp>
 
 #include <data/test_files.hpp>
+#include <data/test_image.hpp>
 #include <data/test_jpeg.hpp>
 
 #include <algorithm>  // for std::clamp
@@ -11,16 +12,7 @@
 namespace weft {
 namespace {
 
-image_area all_of(std::int64_t rows, std::int64_t cols) {
-  return {0.0, 0.0, static_cast<double>(rows), static_cast<double>(cols)};
-}
-
-std::vector<float> decode(const test::bytes& content, const image_target& target,
-                          const choose_area& area = all_of) {
-  std::vector<float> out(static_cast<std::size_t>(target.rows * target.cols * 3), -100.0F);
-  decode_jpeg(content, "a.jpg", target, area, out);
-  return out;
-}
+constexpr test::image_decoder decode{&decode_jpeg};
 
 int slopes(int row, int col, int channel) {
   return channel == 0 ? 2 * row : channel == 1 ? 3 * col : 255 - row - col;
@@ -169,7 +161,7 @@ TEST(JpegTest, CutOffAnywhereIsAnErrorThatNamesTheByte) {
       // The last bits of the last block may not be needed either.
       EXPECT_GT(size + 16, content.size()) << "nothing was noticed at " << size;
     } catch (const format_error& failure) {
-      EXPECT_EQ(failure.path(), "a.jpg");
+      EXPECT_EQ(failure.path(), "a.image");
       EXPECT_LE(failure.offset(), static_cast<std::int64_t>(size));
     }
   }
@@ -198,7 +190,8 @@ TEST(JpegTest, NoJpegAndNoTarget) {
   EXPECT_THROW(decode(content, {.rows = 0, .cols = 8}), invalid_argument);
   EXPECT_THROW(decode(content, {.deviation = {1.0F, 0.0F, 1.0F}}), invalid_argument);
   std::vector<float> out(5);
-  EXPECT_THROW(decode_jpeg(content, "a.jpg", {.rows = 8, .cols = 8}, all_of, out), invalid_argument);
+  EXPECT_THROW(decode_jpeg(content, "a.jpg", {.rows = 8, .cols = 8}, test::whole_image, out),
+               invalid_argument);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <weft/data/png.hpp>
 
 #include <data/test_files.hpp>
+#include <data/test_image.hpp>
 #include <data/test_png.hpp>
 
 #include <algorithm>  // for std::min
@@ -11,16 +12,7 @@
 namespace weft {
 namespace {
 
-image_area all_of(std::int64_t rows, std::int64_t cols) {
-  return {0.0, 0.0, static_cast<double>(rows), static_cast<double>(cols)};
-}
-
-std::vector<float> decode(const test::bytes& content, const image_target& target,
-                          const choose_area& area = all_of) {
-  std::vector<float> out(static_cast<std::size_t>(target.rows * target.cols * 3), -100.0F);
-  decode_png(content, "a.png", target, area, out);
-  return out;
-}
+constexpr test::image_decoder decode{&decode_png};
 
 test::bytes some_pixels(int rows, int cols, int channels) {
   return test::noise(static_cast<std::size_t>(rows * cols * channels));
@@ -102,7 +94,7 @@ TEST(PngTest, CutOffOrDamagedAnywhereIsAnErrorOrAnImage) {
       decode(part, {.rows = 12, .cols = 12});
       ADD_FAILURE() << "nothing was noticed at " << size;
     } catch (const format_error& failure) {
-      EXPECT_EQ(failure.path(), "a.png");
+      EXPECT_EQ(failure.path(), "a.image");
       EXPECT_LE(failure.offset(), static_cast<std::int64_t>(size));
     }
   }
