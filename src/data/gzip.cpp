@@ -1,11 +1,11 @@
-#include <fcntl.h>     // for open
+#include <fcntl.h>     // for open, posix_fadvise
 #include <sys/stat.h>  // for fstat
 #include <unistd.h>    // for read, close
 #include <zlib.h>      // for inflate
 #include <weft/core/error.hpp>
 #include <weft/data/gzip.hpp>
 
-#include <algorithm>     // for std::min
+#include <algorithm>     // for std::clamp, std::max, std::min
 #include <array>         // for std::array
 #include <cerrno>        // for errno
 #include <cstring>       // for std::memcpy
@@ -16,6 +16,7 @@ namespace weft {
 namespace {
 
 constexpr std::size_t block_bytes = std::size_t{256} * 1024;
+constexpr std::int64_t fetched_ahead = std::int64_t{4} << 20;
 constexpr std::int64_t highest_deflate_ratio = 1032;
 constexpr std::int64_t unknown_bound = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint8_t gzip_magic_first = 0x1f;
@@ -34,11 +35,14 @@ class file_handle {
   file_handle& operator=(const file_handle&) = delete;
   ~file_handle() { ::close(descriptor_); }
 
-  std::size_t read(const std::string& path, std::span<std::uint8_t> out) const {
+  std::size_t read(const std::string& path, std::span<std::uint8_t> out) {
     for (;;) {
+      fetch_ahead();
       const ssize_t count = ::read(descriptor_, out.data(), out.size());
-      if (count >= 0) return static_cast<std::size_t>(count);
-      if (errno != EINTR) throw io_error(path, "read", last_error());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) throw io_error(path, "read", last_error());
+      read_ += count;
+      return static_cast<std::size_t>(count);
     }
   }
 
@@ -50,7 +54,17 @@ class file_handle {
   }
 
  private:
+  // Has the system fetch what comes, so that a disk works while the caller does; a pipe says no.
+  void fetch_ahead() noexcept {
+    if (fetched_ - read_ > fetched_ahead / 2) return;
+    fetched_ = std::max(fetched_, read_);
+    static_cast<void>(::posix_fadvise(descriptor_, fetched_, fetched_ahead, POSIX_FADV_WILLNEED));
+    fetched_ += fetched_ahead;
+  }
+
   int descriptor_;
+  std::int64_t read_ = 0;
+  std::int64_t fetched_ = 0;
 };
 
 }  // namespace

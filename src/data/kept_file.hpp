@@ -33,6 +33,15 @@ class kept_file {
     return call(opened);
   }
 
+  /// Has the system fetch these bytes, and does not wait; nothing if it cannot.
+  void will_need(std::int64_t offset, std::int64_t bytes) const noexcept {
+    try {
+      with([&](const open_file& file) { file.will_need(offset, bytes); });
+    } catch (...) {  // found when it is read
+      return;
+    }
+  }
+
  private:
   std::string path_;
   std::optional<open_file> file_;

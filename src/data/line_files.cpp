@@ -75,6 +75,12 @@ std::string line_files::name(std::int64_t index) const {
   return in.content->path() + ": line " + std::to_string(index - in.first_line + 1);
 }
 
+void line_files::will_need(std::int64_t index) const {
+  const file& in = file_of(index);
+  const std::int64_t* const begin = begins_.data() + index + (&in - files_.data());
+  in.content->will_need(begin[0], begin[1] - begin[0]);
+}
+
 std::int64_t line_files::load(const sample_request& request, batch_type& batch) const {
   const file& in = file_of(request.index);
   const std::int64_t* const begin = begins_.data() + request.index + (&in - files_.data());

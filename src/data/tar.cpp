@@ -217,6 +217,13 @@ void tar_shards::load_into(std::int64_t index, shard_sample& sample) const {
   read();
 }
 
+void tar_shards::will_need(std::int64_t index) const {
+  const entry& wanted = samples_[static_cast<std::size_t>(index)];
+  const file* const first = files_.data() + wanted.first_file;
+  const file& last = first[wanted.files - 1];
+  shards_[wanted.shard]->will_need(first->offset, last.offset + last.size - first->offset);
+}
+
 std::int64_t tar_shards::load(const sample_request& request, batch_type& batch) const {
   shard_sample& sample = batch[static_cast<std::size_t>(request.row)];
   load_into(request.index, sample);

@@ -85,6 +85,9 @@ void tfrecord_shards::find_records(const file& in) {
       std::memcpy(&length, head.data(), sizeof length);
       std::memcpy(&expected, head.data() + sizeof length, sizeof expected);
       if (checksum(head.first(sizeof length)) != expected) {
+        if (at == 0 && head[0] == 0x1f && head[1] == 0x8b) {
+          throw format_error(path, 0, "the file is gzip: its records have no places; inflate it first");
+        }
         throw format_error(
             path, at,
             "the checksum of a record's length is wrong: the file is damaged, compressed or no "
@@ -114,6 +117,12 @@ const tfrecord_shards::file& tfrecord_shards::file_of(std::int64_t index) const 
 std::string tfrecord_shards::name(std::int64_t index) const {
   const file& in = file_of(index);
   return in.content->path() + ": record " + std::to_string(index - in.first_record);
+}
+
+void tfrecord_shards::will_need(std::int64_t index) const {
+  const std::int64_t begin = begins_[static_cast<std::size_t>(index)];
+  const std::int64_t bytes = sizes_[static_cast<std::size_t>(index)];
+  file_of(index).content->will_need(begin, bytes + foot_bytes);
 }
 
 std::int64_t tfrecord_shards::load(const sample_request& request, batch_type& batch) const {

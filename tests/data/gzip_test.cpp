@@ -8,6 +8,7 @@
 #include <system_error>
 #include <thread>  // for std::jthread
 
+#include "page_cache.hpp"
 #include "test_files.hpp"
 
 namespace weft {
@@ -254,6 +255,21 @@ TEST(GzipReaderTest, StoredOffsetOfAPlaceInTheContent) {
   const std::string path = folder.write("two.gz", first + gzip(noise(5000)));
   EXPECT_LE(stored_offset_of(path, 4999), size_of(first));
   EXPECT_GT(stored_offset_of(path, 5001), size_of(first));
+}
+
+TEST(GzipTest, WhatComesIsFetchedAhead) {
+  const test::scratch_folder folder;
+  const test::bytes content = test::noise(std::size_t{12} << 20);
+  const std::string path = folder.write("a", content);
+  test::expect_fetched(path, content.size(), 2 << 20, 2 << 20, [&] {
+    gzip_reader reader(path);
+    test::bytes out(1000);
+    EXPECT_EQ(reader.read(out), out.size());
+  });
+  test::expect_fetched(path, content.size(), 8 << 20, 2 << 20, [&] {
+    gzip_reader reader(path);
+    EXPECT_EQ(reader.skip(7 << 20), 7 << 20);
+  });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <weft/data/line_files.hpp>
 #include <weft/data/loader.hpp>
 
+#include <data/page_cache.hpp>
 #include <data/test_files.hpp>
 
 #include <filesystem>  // for std::filesystem::resize_file
@@ -77,6 +78,15 @@ TEST_F(LineFilesTest, WhatIsRefused) {
   const std::string sparse = write("d", "one\n");
   std::filesystem::resize_file(sparse, std::uintmax_t{10} << 30);
   test::expect_format_error<format_error>(sparse, 4, "longer than", [&] { line_files({sparse}); });
+}
+
+TEST_F(LineFilesTest, ALineIsFetchedAhead) {
+  std::string text;
+  for (int i = 0; i < 8; ++i) text += std::string(1 << 20, 'x') + "\n";
+  const std::string path = write("a", text);
+  const line_files source({path});
+  test::expect_fetched(path, text.size(), 6 << 20, 1 << 20, [&] { source.will_need(6); });
+  EXPECT_NO_THROW(source.will_need(0));
 }
 
 TEST_F(LineFilesTest, AFileThatBecomesShorterOrVanishes) {

@@ -2,6 +2,7 @@
 #include <weft/data/loader.hpp>
 #include <weft/data/tar.hpp>
 
+#include <data/page_cache.hpp>
 #include <data/test_files.hpp>
 #include <data/test_tar.hpp>
 
@@ -55,6 +56,14 @@ TEST(TarTest, ReaderGivesTheSamplesInOrderWhateverTheCompression) {
     }
     EXPECT_FALSE(reader.read(sample));
   }
+}
+
+TEST(TarTest, ASampleIsFetchedAhead) {
+  const test::scratch_folder folder;
+  const test::bytes shard = test::tar(content(8, 1 << 20));
+  const std::string path = folder.write("a.tar", shard);
+  const tar_shards source({path});
+  test::expect_fetched(path, shard.size(), 6 << 20 | 1 << 16, 7 << 17, [&] { source.will_need(6); });
 }
 
 TEST(TarTest, ShardsGiveAnySampleAndAnEpochHasEachOnce) {

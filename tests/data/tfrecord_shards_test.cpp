@@ -2,6 +2,7 @@
 #include <weft/data/loader.hpp>
 #include <weft/data/tfrecord_shards.hpp>
 
+#include <data/page_cache.hpp>
 #include <data/test_files.hpp>
 
 #include <filesystem>  // for std::filesystem::resize_file
@@ -121,6 +122,17 @@ TEST(TfrecordShardsTest, WhatIsRefused) {
   const std::string sparse = folder.write("b", record({7}));
   std::filesystem::resize_file(sparse, std::uintmax_t{10} << 30);
   test::expect_format_error<format_error>(sparse, 17, "checksum", [&] { tfrecord_shards({sparse}); });
+  const std::string packed = folder.write("c", test::gzip(record(test::noise(100))));
+  test::expect_format_error<format_error>(packed, 0, "the file is gzip", [&] { tfrecord_shards({packed}); });
+}
+
+TEST(TfrecordShardsTest, ARecordIsFetchedAhead) {
+  const test::scratch_folder folder;
+  test::bytes content;
+  for (int i = 0; i < 8; ++i) content = content + record(test::noise(1 << 20));
+  const std::string path = folder.write("a", content);
+  const tfrecord_shards source({path});
+  test::expect_fetched(path, content.size(), 6 << 20, 1 << 20, [&] { source.will_need(6); });
 }
 
 }  // namespace

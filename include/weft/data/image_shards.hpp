@@ -46,6 +46,9 @@ class image_shards {
   ///         the sample has no image or no label that is a number
   std::int64_t load(const sample_request& request, batch_type& batch) const;
 
+  /// Has the system fetch an image, and does not wait. @param index which one, in [0, size()), not checked
+  void will_need(std::int64_t index) const { shards_.will_need(index); }
+
   /// What the options' cache has done, which here saves the decoding: shards are read in any case.
   cache_stats cached() const;
 

@@ -116,6 +116,8 @@ class tar_shards {
   void prepare(batch_type& batch, std::int64_t samples) const {
     batch.resize(static_cast<std::size_t>(samples));
   }
+  /// Has the system fetch a sample, and does not wait. @param index which one, in [0, size()), not checked
+  void will_need(std::int64_t index) const;
   /// Reads a sample into its row. @param request which one, and where to; @param batch prepared for more rows
   /// than request.row
   /// @return the size of its files in bytes

@@ -40,9 +40,9 @@ class tfrecord_shards {
   /// Finds the records of all files. Blocks.
   ///
   /// @param files their paths, in the order of their records; @param options see there
-  /// @throws io_error if one cannot be read; format_error, naming the byte, if one ends within a record, a
-  ///         length's checksum is wrong or a record is larger than the limit; invalid_argument if there is no
-  ///         file or the limit is negative
+  /// @throws io_error if one cannot be read; format_error, naming the byte, if one ends within a record, is
+  ///         gzip, a length's checksum is wrong or a record is larger than the limit; invalid_argument if
+  ///         there is no file or the limit is negative
   explicit tfrecord_shards(const std::vector<std::string>& files, tfrecord_options options = {});
 
   /// How many records there are.
@@ -55,6 +55,8 @@ class tfrecord_shards {
   void prepare(batch_type& batch, std::int64_t samples) const {
     batch.resize(static_cast<std::size_t>(samples));
   }
+  /// Has the system fetch a record, and does not wait. @param index which one, in [0, size()), not checked
+  void will_need(std::int64_t index) const;
   /// Reads a record into its row. @param request which one, and where to; @param batch prepared for more rows
   /// than request.row
   /// @return its size in bytes
