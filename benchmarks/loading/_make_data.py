@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes what the cases "jpeg", "first_batch", "memory", "tar" and "csv" load: _make_data.py FOLDER [IMAGES] [ROWS]
+"""Makes what all cases but "records" load: _make_data.py FOLDER [IMAGES] [ROWS]
 
 FOLDER/images: mosaics of Fashion-MNIST on slopes of colour with a photograph's grain, 256 to 500 pixels a side, quality
 90, in ten folders. FOLDER/images.tar: the same with labels, as WebDataset has it. FOLDER/table.csv: nine columns, 72 bytes

@@ -29,6 +29,9 @@ constexpr std::size_t readable_behind = 8;  // see column_builder::add()
 constexpr std::int64_t most_inferred = 1000;
 constexpr std::size_t most_row_bytes = std::size_t{16} << 20;
 
+constexpr std::array<double, 19> powers = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                           1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+
 template <class T>
 bool parse(std::string_view text, T& value) noexcept {
   if (text.size() > 1 && text.front() == '+') text.remove_prefix(1);
@@ -42,7 +45,8 @@ bool is_short(std::string_view text) noexcept {
 
 /// The digits of a text of one to eight bytes, of which one may be a point, and where that is; false if there
 /// is anything else. Reads eight bytes, whatever the text's length.
-bool read_short(std::string_view text, std::uint64_t& digits, std::size_t& point) noexcept {
+[[gnu::always_inline]] inline bool read_short(std::string_view text, std::uint64_t& digits,
+                                              std::size_t& point) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101U;
   constexpr std::uint64_t zeros = '0' * ones;
   std::uint64_t bytes = 0;
@@ -60,9 +64,9 @@ bool read_short(std::string_view text, std::uint64_t& digits, std::size_t& point
     if (--count == 0) return false;
   }
   const std::size_t padding = 8 * (8 - count);
-  bytes = bytes << padding | (padding == 0 ? 0 : zeros >> (64 - padding));
+  bytes = bytes << padding | (((std::uint64_t{1} << padding) - 1) & zeros);
   constexpr std::uint64_t upper = 0xf0 * ones;
-  if ((bytes & upper) != zeros || ((bytes + 6 * ones) & upper) != zeros) return false;
+  if (((bytes & upper) | ((bytes + 6 * ones) & upper) >> 4) != 0x33 * ones) return false;
   // Pairs of digits, then pairs of pairs, then both halves (Lemire, 2018).
   bytes -= zeros;
   bytes = bytes * 10 + (bytes >> 8);
@@ -84,24 +88,11 @@ bool parse_integer(std::string_view text, std::int64_t& value) noexcept {
   return true;
 }
 
-/// A decimal of up to 18 digits whose digits and power of ten are both exact doubles, as most are: one
-/// division then rounds it right (Clinger, 1990). Anything else is std::from_chars'.
-bool parse_real(std::string_view text, double& value) noexcept {
-  constexpr std::array<double, 19> powers = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
-                                             1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+/// parse_real() of more than eight letters; the number is the text without its sign.
+bool parse_long_real(std::string_view text, std::string_view number, bool negative, double& value) noexcept {
   constexpr std::uint64_t exact = std::uint64_t{1} << 53;
-  const bool negative = text.starts_with('-');
-  const std::string_view number = text.substr(negative ? 1 : 0);
-  std::uint64_t digits = 0;
-  if (is_short(number)) {
-    std::size_t at = 0;
-    if (!read_short(number, digits, at)) return parse(text, value);
-    const double power = powers[at == number.size() ? 0 : number.size() - 1 - at];
-    value = static_cast<double>(digits) / power;
-    if (negative) value = -value;
-    return true;
-  }
   if (number.size() > 18) return parse(text, value);
+  std::uint64_t digits = 0;
   const char* at = number.data();
   const char* const end = at + number.size();
   const char* point = nullptr;
@@ -120,6 +111,23 @@ bool parse_real(std::string_view text, double& value) noexcept {
   value = static_cast<double>(digits) / power;
   if (negative) value = -value;
   return true;
+}
+
+/// A decimal of up to 18 digits whose digits and power of ten are both exact doubles, as most are: one
+/// division then rounds it right (Clinger, 1990). Anything else is std::from_chars'.
+bool parse_real(std::string_view text, double& value) noexcept {
+  const bool negative = text.starts_with('-');
+  const std::string_view number = text.substr(negative ? 1 : 0);
+  std::uint64_t digits = 0;
+  if (is_short(number)) {
+    std::size_t at = 0;
+    if (!read_short(number, digits, at)) return parse(text, value);
+    const double power = powers[at == number.size() ? 0 : number.size() - 1 - at];
+    value = static_cast<double>(static_cast<std::int64_t>(digits)) / power;
+    if (negative) value = -value;
+    return true;
+  }
+  return parse_long_real(text, number, negative, value);
 }
 
 constexpr bool is_blank(char letter) noexcept {
