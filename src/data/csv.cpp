@@ -24,7 +24,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{512} * 1024;
+constexpr std::size_t csv_block_bytes = std::size_t{512} * 1024;
 constexpr std::size_t readable_behind = 8;  // see column_builder::add()
 constexpr std::int64_t most_inferred = 1000;
 constexpr std::size_t most_row_bytes = std::size_t{16} << 20;
@@ -241,7 +241,7 @@ row_place find_row(const std::string& path, const csv_options& options, std::int
   row_finder finder;
   parser<row_finder> again(options, finder);
   gzip_reader file(path);
-  std::vector<std::uint8_t> block(block_bytes);
+  std::vector<std::uint8_t> block(csv_block_bytes);
   row_place place;
   std::int64_t content = 0;
   for (std::size_t filled = file.read(block); filled > 0; filled = file.read(block)) {
@@ -461,7 +461,7 @@ class csv_reader::state {
         missing_(options_.missing),
         file_(path_),
         parser_(options_, *this),
-        block_(block_bytes + readable_behind) {
+        block_(csv_block_bytes + readable_behind) {
     while (columns_.empty() && !ended_) feed();
     if (columns_.empty()) throw format_error(path_, 0, "the file is empty, it should have at least one row");
   }

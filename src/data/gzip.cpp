@@ -15,7 +15,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{256} * 1024;
+constexpr std::size_t gzip_block_bytes = std::size_t{256} * 1024;
 constexpr std::int64_t fetched_ahead = std::int64_t{4} << 20;
 constexpr std::int64_t highest_deflate_ratio = 1032;
 constexpr std::int64_t unknown_bound = std::numeric_limits<std::int64_t>::max();
@@ -213,7 +213,7 @@ class gzip_reader::state {
   std::string path_;
   file_handle file_;
   std::int64_t stored_size_;
-  std::array<std::uint8_t, block_bytes> block_;
+  std::array<std::uint8_t, gzip_block_bytes> block_;
   std::size_t next_ = 0;
   std::size_t filled_ = 0;
   std::int64_t block_start_ = 0;
@@ -235,10 +235,10 @@ std::size_t gzip_reader::read(std::span<std::uint8_t> out) {
 
 std::int64_t gzip_reader::skip(std::int64_t count) {
   std::vector<std::uint8_t> dropped(
-      static_cast<std::size_t>(std::clamp<std::int64_t>(count, 0, block_bytes)));
+      static_cast<std::size_t>(std::clamp<std::int64_t>(count, 0, gzip_block_bytes)));
   std::int64_t done = 0;
   while (done < count) {
-    const auto part = static_cast<std::size_t>(std::min<std::int64_t>(count - done, block_bytes));
+    const auto part = static_cast<std::size_t>(std::min<std::int64_t>(count - done, gzip_block_bytes));
     const std::size_t got = state_->read(std::span(dropped).first(part));
     done += static_cast<std::int64_t>(got);
     if (got < part) break;
@@ -273,7 +273,7 @@ std::vector<std::uint8_t> read_gzip_file(const std::string& path, gzip_options o
   const std::int64_t wanted = options.limit == unknown_bound ? unknown_bound : options.limit + 1;
   for (;;) {
     const auto size = static_cast<std::int64_t>(content.size());
-    const std::int64_t part = std::min({std::max<std::int64_t>(size, block_bytes), wanted - size,
+    const std::int64_t part = std::min({std::max<std::int64_t>(size, gzip_block_bytes), wanted - size,
                                         std::max<std::int64_t>(reader.content_bound(), 1)});
     content.resize(static_cast<std::size_t>(size + part));
     const std::size_t got = reader.read(std::span(content).subspan(static_cast<std::size_t>(size)));

@@ -49,7 +49,7 @@ bool is_png(std::span<const std::uint8_t> content) {
 
 // make(target, area) makes the target; then the colours are changed.
 template <class Make>
-void place(const image_options& options, const philox& random, std::span<float> out, const Make& make) {
+void place_image(const image_options& options, const philox& random, std::span<float> out, const Make& make) {
   const double ratio = static_cast<double>(options.cols) / static_cast<double>(options.rows);
   const auto area = [&](std::int64_t rows, std::int64_t cols) {
     return options.random_crop ? random_part(rows, cols, ratio, random) : middle(rows, cols, ratio);
@@ -81,7 +81,7 @@ std::string key_of(const wanted_image& image, const image_options& options) {
 }
 
 void place_decoded(const image_pixels& pixels, const wanted_image& image, const image_options& options) {
-  place(options, image.random, image.out, [&](const image_target& target, const choose_area& area) {
+  place_image(options, image.random, image.out, [&](const image_target& target, const choose_area& area) {
     place_pixels(pixels, target, area(pixels.rows, pixels.cols), pixels.rows, pixels.cols, image.out.data());
   });
 }
@@ -111,7 +111,7 @@ void check(const image_options& options, const char* whose) {
 
 void decode_image(std::span<const std::uint8_t> content, const std::string& name,
                   const image_options& options, const philox& random, std::span<float> out) {
-  place(options, random, out, [&](const image_target& target, const choose_area& area) {
+  place_image(options, random, out, [&](const image_target& target, const choose_area& area) {
     (is_png(content) ? decode_png : decode_jpeg)(content, name, target, area, out);
   });
 }

@@ -9,7 +9,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
+constexpr std::size_t line_block_bytes = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -30,7 +30,7 @@ line_files::line_files(const std::vector<std::string>& files, line_options optio
 void line_files::find_lines(const file& in, const line_options& options) {
   in.content->with([&](const open_file& content) {
     const std::string& path = in.content->path();
-    std::vector<std::uint8_t> block(block_bytes);
+    std::vector<std::uint8_t> block(line_block_bytes);
     std::int64_t begin = 0;
     std::int64_t at = 0;
     begins_.push_back(0);

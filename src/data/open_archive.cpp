@@ -11,7 +11,7 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
+constexpr std::size_t archive_block_bytes = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -30,10 +30,10 @@ open_archive::open_archive(std::string path, format wanted)
   if (wanted == format::compressed_tar) {
     archive_read_support_filter_zstd(archive_.get());
     content_.emplace(path_);
-    block_.resize(block_bytes);
+    block_.resize(archive_block_bytes);
     status = archive_read_open(archive_.get(), this, nullptr, give_block, nullptr);
   } else {
-    status = archive_read_open_fd(archive_.get(), file_.number(), block_bytes);
+    status = archive_read_open_fd(archive_.get(), file_.number(), archive_block_bytes);
   }
   if (status == ARCHIVE_FATAL) fail();
 }
@@ -77,7 +77,7 @@ void open_archive::read(std::vector<Byte>& out) {
   // What the header promises is believed a block at a time: the archive may be truncated.
   while (out.size() < wanted) {
     const std::size_t filled = out.size();
-    const std::size_t part = std::min(wanted - filled, std::max(filled, block_bytes));
+    const std::size_t part = std::min(wanted - filled, std::max(filled, archive_block_bytes));
     out.resize(filled + part);
     const std::size_t count = read_some(out.data() + filled, part);
     out.resize(filled + count);
@@ -92,7 +92,7 @@ template void open_archive::read(std::vector<std::uint8_t>&);
 template void open_archive::read(std::vector<std::byte>&);
 
 void open_archive::skim() {
-  std::vector<std::uint8_t> block(block_bytes);
+  std::vector<std::uint8_t> block(archive_block_bytes);
   while (read_some(block.data(), block.size()) != 0) continue;
 }
 

@@ -21,10 +21,10 @@ namespace {
 
 constexpr std::int64_t head_bytes = 12;
 constexpr std::int64_t foot_bytes = 4;
-constexpr std::size_t block_bytes = std::size_t{64} * 1024;
+constexpr std::size_t record_block_bytes = std::size_t{64} * 1024;
 constexpr std::int64_t largest_record = std::numeric_limits<std::uint32_t>::max();
 
-std::uint32_t checksum(std::span<const std::uint8_t> bytes) {
+std::uint32_t masked_checksum(std::span<const std::uint8_t> bytes) {
   boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
   crc.process_bytes(bytes.data(), bytes.size());
   return std::rotr(static_cast<std::uint32_t>(crc.checksum()), 15) + 0xa282ead8U;
@@ -33,9 +33,9 @@ std::uint32_t checksum(std::span<const std::uint8_t> bytes) {
 /// Reads small pieces of a file at ascending places, through a block of it.
 class block_reader {
  public:
-  explicit block_reader(const open_file& file) : file_(file), block_(block_bytes) {}
+  explicit block_reader(const open_file& file) : file_(file), block_(record_block_bytes) {}
 
-  /// The bytes there, fewer where the file ends. @param count at most block_bytes
+  /// The bytes there, fewer where the file ends. @param count at most record_block_bytes
   std::span<const std::uint8_t> at(std::int64_t offset, std::size_t count) {
     if (offset < begin_ || offset + static_cast<std::int64_t>(count) > begin_ + filled_) {
       begin_ = offset;
@@ -84,7 +84,7 @@ void tfrecord_shards::find_records(const file& in) {
       std::uint32_t expected = 0;
       std::memcpy(&length, head.data(), sizeof length);
       std::memcpy(&expected, head.data() + sizeof length, sizeof expected);
-      if (checksum(head.first(sizeof length)) != expected) {
+      if (masked_checksum(head.first(sizeof length)) != expected) {
         if (at == 0 && head[0] == 0x1f && head[1] == 0x8b) {
           throw format_error(path, 0, "the file is gzip: its records have no places; inflate it first");
         }
@@ -134,7 +134,7 @@ std::int64_t tfrecord_shards::load(const sample_request& request, batch_type& ba
   std::array<iovec, 2> parts = {iovec{.iov_base = record.data(), .iov_len = record.size()},
                                 iovec{.iov_base = &expected, .iov_len = sizeof expected}};
   in.content->with([&](const open_file& content) { content.read_parts(begin, parts); });
-  if (options_.verify && checksum(record) != expected) {
+  if (options_.verify && masked_checksum(record) != expected) {
     throw format_error(in.content->path(), begin, "the checksum of the record is wrong: it is damaged");
   }
   return static_cast<std::int64_t>(record.size());

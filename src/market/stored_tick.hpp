@@ -2,6 +2,7 @@
 
 #include <weft/market/tick.hpp>
 
+#include <cstddef>  // for std::size_t
 #include <cstdint>  // for std::uint32_t, std::uint64_t, std::int64_t
 
 namespace weft::detail {
@@ -23,5 +24,8 @@ inline stored_tick stored(const tick& value) noexcept {
 inline tick loaded(const stored_tick& value) noexcept {
   return {value.symbol, value.sequence, std::chrono::nanoseconds(value.time), value.price};
 }
+
+/// How many refused ticks a source of ticks keeps, the first of them.
+inline constexpr std::size_t most_refusals = 100;
 
 }  // namespace weft::detail

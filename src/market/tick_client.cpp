@@ -33,7 +33,6 @@ using detail::frame_header;
 using detail::frame_kind;
 using std::chrono::steady_clock;
 
-constexpr std::size_t most_refusals = 100;
 constexpr std::size_t read_size = std::size_t{256} << 10;
 
 const tick_client_options& checked(const tick_client_options& options) {
@@ -177,7 +176,7 @@ bool tick_client::implementation::refused(const tick& next, std::uint64_t number
   if (named && std::isfinite(next.price) && next.price > 0.0) return false;
   const std::lock_guard lock(mutex);
   ++counts.refused;
-  if (refusals.size() < most_refusals) {
+  if (refusals.size() < detail::most_refusals) {
     refusals.push_back({static_cast<std::int64_t>(number),
                         named && !symbols.empty() ? symbols[next.symbol] : std::to_string(next.symbol),
                         named ? "price is " + std::to_string(next.price)

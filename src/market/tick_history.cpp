@@ -20,8 +20,6 @@
 namespace weft {
 namespace {
 
-constexpr std::size_t most_refusals = 100;
-
 std::optional<std::chrono::nanoseconds> parse_time(const std::string& text) {
   for (const char* form : {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%b %d %Y"}) {
     std::tm parts{};
@@ -45,7 +43,7 @@ struct file_header {
   std::int64_t count = 0;
 };
 
-constexpr std::size_t ticks_at_once = 4096;
+constexpr std::size_t file_ticks_at_once = 4096;
 
 [[noreturn]] void fail(const std::string& path, const char* action) {
   throw io_error(path, action, std::error_code(errno, std::generic_category()));
@@ -72,7 +70,7 @@ tick_history read_tick_csv(const std::string& path, const tick_columns& columns)
       const auto price = parse_price(price_text);
       if (!time || !price) {
         ++result.refused;
-        if (result.refusals.size() < most_refusals) {
+        if (result.refusals.size() < detail::most_refusals) {
           result.refusals.push_back({row, symbol,
                                      !time ? columns.time + " is '" + time_text + "'"
                                            : columns.price + " is '" + price_text + "'"});
@@ -126,7 +124,7 @@ tick_file::tick_file(std::string path)
 }
 
 std::size_t tick_file::read(std::span<tick> ticks) {
-  std::array<detail::stored_tick, ticks_at_once> buffer;
+  std::array<detail::stored_tick, file_ticks_at_once> buffer;
   std::size_t taken = 0;
   while (taken < ticks.size() && done_ < size_) {
     const std::size_t wanted =

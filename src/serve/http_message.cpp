@@ -30,6 +30,10 @@ std::size_t http_response::size() const noexcept {
   return total;
 }
 
+void refuse(const std::string& what) {
+  throw http_error(400, what);
+}
+
 std::string retry_after(std::chrono::milliseconds wait) {
   const auto seconds = std::max<std::int64_t>((wait.count() + 999) / 1000, 1);
   return "Retry-After: " + std::to_string(seconds) + "\r\n";

@@ -74,6 +74,9 @@ class http_error : public error {
   std::string headers_;
 };
 
+/// Throws http_error with status 400.
+[[noreturn]] void refuse(const std::string& what);
+
 /// The header that says when to try again, in whole seconds.
 std::string retry_after(std::chrono::milliseconds wait);
 

@@ -18,12 +18,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::size_t largest_rank = 16;
 constexpr std::size_t kept_capacity = std::size_t{1} << 20;  // of a thread's parser, between requests
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw http_error(400, what);
-}
 
 // The thread's parser, whose memory is used again unless a request was large.
 class parsed_json {

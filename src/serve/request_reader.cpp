@@ -17,7 +17,7 @@ namespace http = boost::beast::http;
 constexpr const char* json_length_header = "Inference-Header-Content-Length";
 constexpr std::size_t chunk_room = 16 * 1024;
 
-[[noreturn]] void refuse(const boost::system::error_code& problem, const server_limits& limits) {
+[[noreturn]] void refuse_read(const boost::system::error_code& problem, const server_limits& limits) {
   if (problem == http::error::header_limit) {
     throw http_error(
         431, "the headers have more than the limit of " + std::to_string(limits.header_bytes) + " bytes");
@@ -56,7 +56,7 @@ void request_reader::take_headers(std::string& input) {
   boost::system::error_code problem;
   const std::size_t used = parser_.put(boost::asio::buffer(input), problem);
   input.erase(0, used);
-  if (problem && problem != http::error::need_more) refuse(problem, limits_);
+  if (problem && problem != http::error::need_more) refuse_read(problem, limits_);
   if (!parser_.is_header_done()) return;
   const auto& message = parser_.get();
   request_.method = message.method_string();
@@ -100,10 +100,10 @@ void request_reader::take_chunks(std::string& input) {
     rest_.insert(rest_.end(), begin, begin + (room.size() - body.size));
     input.erase(0, used);
     if (problem && problem != http::error::need_more && problem != http::error::need_buffer)
-      refuse(problem, limits_);
+      refuse_read(problem, limits_);
     if (problem == http::error::need_more && used == 0) {
       // What a chunk's header or the trailers may take before their end has come.
-      if (input.size() > limits_.header_bytes) refuse(http::error::header_limit, limits_);
+      if (input.size() > limits_.header_bytes) refuse_read(http::error::header_limit, limits_);
       return;
     }
   }

@@ -18,12 +18,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::size_t largest_rank = 16;
 constexpr std::int64_t most_counted = 0xFFFFFF;  // simdjson says this of any array that is not shorter
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw http_error(400, what);
-}
 
 bool is_array(dom::element element) {
   return element.type() == dom::element_type::ARRAY;

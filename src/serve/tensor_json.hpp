@@ -11,6 +11,9 @@
 
 namespace weft::detail {
 
+/// Extents that a tensor may have.
+inline constexpr std::size_t largest_rank = 16;
+
 /// The elements of a tensor, flat or nested. Throws http_error, naming the element.
 ///
 /// @param count the elements of the shape; @param outer how many of the shape's first extents, all 1, the
