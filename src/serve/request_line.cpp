@@ -97,7 +97,9 @@ bool request_line::closed() const {
 
 batcher_stats request_line::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  batcher_stats now = stats_;
+  now.idle = idle_;
+  return now;
 }
 
 gathering request_line::seen(const gathering_group& group) const noexcept {

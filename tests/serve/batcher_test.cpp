@@ -147,13 +147,10 @@ class held_turn {
 TEST(BatcherTest, WhatComesInOneTurnOfALoopSharesABatch) {
   doubler batches(doubled, {.max_batch_size = 8});
   doubler others(doubled);
-  // Time enough for an instance to become idle, and then for one that had been told.
-  const auto give_time = [&] {
-    for (int i = 0; i < 100; ++i) EXPECT_EQ(others.infer_wait(i), 2 * i);
-  };
-  give_time();
+  wait_until([&] { return batches.stats().idle == 1; });
   held_turn turn(batches);
-  give_time();
+  // Time enough for an instance that had been told.
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(others.infer_wait(i), 2 * i);
   EXPECT_EQ(batches.stats().queued, 1);
   turn.go_on();
   EXPECT_EQ(turn.sum(), 6);

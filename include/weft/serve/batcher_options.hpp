@@ -77,6 +77,7 @@ struct batcher_stats {
   double model_seconds = 0;  ///< the time that batches spent in the model, all together
   std::size_t queued = 0;    ///< requests that wait now
   std::size_t running = 0;   ///< batches that run now
+  std::size_t idle = 0;      ///< instances that wait for a batch to become due
 };
 
 }  // namespace weft
