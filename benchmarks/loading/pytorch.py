@@ -12,12 +12,13 @@ import os
 import sys
 import time
 
+from _data import drop_from_cache, missing, path_of
+
 try:
     import numpy as np
     import torch
 except ImportError as problem:
-    print(f"pytorch.py needs torch and numpy: {problem}", file=sys.stderr)
-    sys.exit(77)
+    missing(f"pytorch.py needs torch and numpy: {problem}")
 
 FOLDER = "/usr/share/datasets/fashion-mnist"
 
@@ -77,23 +78,10 @@ def images():
         import torchvision
         from torchvision import transforms
     except ImportError as problem:
-        print(f"pytorch.py needs torchvision for this case: {problem}", file=sys.stderr)
-        sys.exit(77)
-    folder = os.path.join(os.environ.get("WEFT_BENCH_DATA", ""), "images")
-    if not os.path.isdir(folder):
-        print("pytorch.py: set WEFT_BENCH_DATA to a folder made by _make_data.py", file=sys.stderr)
-        sys.exit(77)
+        missing(f"pytorch.py needs torchvision for this case: {problem}")
     steps = [transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
              transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
-    return torchvision.datasets.ImageFolder(folder, transforms.Compose(steps))
-
-
-def drop_from_cache(folder):
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(root, name), "rb") as file:
-                os.fsync(file.fileno())
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return torchvision.datasets.ImageFolder(path_of("images"), transforms.Compose(steps))
 
 
 def first_batch():

@@ -1,10 +1,12 @@
 """The thread pool workload with concurrent.futures.ThreadPoolExecutor."""
 
-import argparse
-import json
-import platform
+import pathlib
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import _command_line  # noqa: E402
 
 THREADS = 2
 TASKS = 20_000
@@ -46,26 +48,17 @@ def map_items(pool, quick):
     return count
 
 
-CASES = {"empty_tasks": empty_tasks, "round_trip": round_trip, "map_1M": map_items}
+def measure(calls):
+    def measured(quick):
+        with ThreadPoolExecutor(THREADS) as pool:
+            pool.submit(one).result()
+            start = time.perf_counter()
+            count = calls(pool, quick)
+            return count / (time.perf_counter() - start), "items/s"
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--case", choices=CASES)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    if options.list:
-        print("\n".join(CASES))
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        pool.submit(one).result()
-        start = time.perf_counter()
-        count = CASES[options.case](pool, options.quick)
-        seconds = time.perf_counter() - start
-    print(json.dumps({"case": options.case, "value": count / seconds, "unit": "items/s",
-                      "version": f"Python {platform.python_version()}"}))
+    return measured
 
 
 if __name__ == "__main__":
-    main()
+    _command_line.main(None, {"empty_tasks": measure(empty_tasks), "round_trip": measure(round_trip),
+                              "map_1M": measure(map_items)})

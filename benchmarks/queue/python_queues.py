@@ -1,12 +1,14 @@
 """The queue workload between asyncio coroutines, and between threads, in Python."""
 
-import argparse
 import asyncio
-import json
-import platform
+import pathlib
 import queue
+import sys
 import threading
 import time
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import _command_line  # noqa: E402
 
 ITEMS = 100_000
 
@@ -48,33 +50,23 @@ def thread_queue(capacity, items):
     return total
 
 
-CASES = {
-    "1_thread_1p1c_capacity_10": (asyncio_queue, 10),
-    "1_thread_1p1c_capacity_1024": (asyncio_queue, 1024),
-    "2_threads_1p1c_capacity_10": (thread_queue, 10),
-    "2_threads_1p1c_capacity_1024": (thread_queue, 1024),
-}
+def measure(run, capacity):
+    def measured(quick):
+        items = ITEMS // 10 if quick else ITEMS
+        start = time.perf_counter()
+        total = run(capacity, items)
+        seconds = time.perf_counter() - start
+        if total != expected(items):
+            raise SystemExit("items were lost or repeated")
+        return items / seconds, "items/s"
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--case", choices=CASES)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    if options.list:
-        print("\n".join(CASES))
-        return
-    run, capacity = CASES[options.case]
-    items = ITEMS // 10 if options.quick else ITEMS
-    start = time.perf_counter()
-    total = run(capacity, items)
-    seconds = time.perf_counter() - start
-    if total != expected(items):
-        raise SystemExit("items were lost or repeated")
-    print(json.dumps({"case": options.case, "value": items / seconds, "unit": "items/s",
-                      "version": f"Python {platform.python_version()}"}))
+    return measured
 
 
 if __name__ == "__main__":
-    main()
+    _command_line.main(None, {
+        "1_thread_1p1c_capacity_10": measure(asyncio_queue, 10),
+        "1_thread_1p1c_capacity_1024": measure(asyncio_queue, 1024),
+        "2_threads_1p1c_capacity_10": measure(thread_queue, 10),
+        "2_threads_1p1c_capacity_1024": measure(thread_queue, 1024),
+    })

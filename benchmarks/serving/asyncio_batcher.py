@@ -1,13 +1,14 @@
 """Micro-batching as an asyncio program does it: a queue of requests with futures, and a task that empties it."""
 
-import argparse
 import asyncio
-import json
-import platform
+import pathlib
+import sys
 import time
 
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import _command_line  # noqa: E402
+
 MAX_BATCH_SIZE = 32
-CASES = {"no_op_model/1": 1, "no_op_model/64": 64}
 
 
 def model(requests):
@@ -48,25 +49,18 @@ async def run(clients, count):
     return sum(totals)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--case", choices=CASES)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    if options.list:
-        print("\n".join(CASES))
-        return
-    clients = CASES[options.case]
-    count = 100 if options.quick else 1000
-    start = time.perf_counter()
-    total = asyncio.run(run(clients, count))
-    seconds = time.perf_counter() - start
-    if total != clients * count * (count - 1):
-        raise SystemExit("a response was lost or went to somebody else")
-    print(json.dumps({"case": options.case, "value": clients * count / seconds, "unit": "items/s",
-                      "version": f"Python {platform.python_version()}"}))
+def measure(clients):
+    def measured(quick):
+        count = 100 if quick else 1000
+        start = time.perf_counter()
+        total = asyncio.run(run(clients, count))
+        seconds = time.perf_counter() - start
+        if total != clients * count * (count - 1):
+            raise SystemExit("a response was lost or went to somebody else")
+        return clients * count / seconds, "items/s"
+
+    return measured
 
 
 if __name__ == "__main__":
-    main()
+    _command_line.main(None, {"no_op_model/1": measure(1), "no_op_model/64": measure(64)})
