@@ -16,9 +16,6 @@ function(weft_add_layer name)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF
                                                UNITY_BUILD ${WEFT_UNITY})
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
-    if(WEFT_UNITY)  # GCC takes what a unit includes for headers, which other units may include too
-      target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
-    endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)

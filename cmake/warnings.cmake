@@ -3,6 +3,10 @@
 # null pointers in Asio's any_executor that cannot be, and takes the recycling of Asio's coroutine frames for an error.
 set(WEFT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wdelete-non-virtual-dtor -Wold-style-cast -Wcast-align
                   -Wunused -Woverloaded-virtual -Wno-mismatched-new-delete -Werror)
+if(WEFT_UNITY)  # GCC takes the sources that a unit includes for headers, and their names for each other's
+  list(REMOVE_ITEM WEFT_WARNINGS -Wshadow)
+  list(APPEND WEFT_WARNINGS -Wno-subobject-linkage)
+endif()
 
 function(weft_enable_warnings target)
   foreach(option IN LISTS WEFT_WARNINGS)
