@@ -99,14 +99,16 @@ std::string post(std::string_view path, std::string_view body, std::string_view 
       headers.empty() ? "application/json" : "application/octet-stream", headers, body.size(), body);
 }
 
-std::string image_request() {
-  std::vector<std::uint8_t> values(static_cast<std::size_t>(pixels));
-  std::iota(values.begin(), values.end(), std::uint8_t{0});
-  return post("/predict", fmt::format(R"({{"input":[{}]}})", fmt::join(values, ",")));
-}
-
-std::string echo_request() {
-  return post("/predict", R"({"input":[1,2,3,4]})");
+// The numbers are from `first` upwards.
+std::string item_request(const std::string& model, protocol asked, std::int64_t elements,
+                         std::uint8_t first) {
+  std::vector<std::uint8_t> values(static_cast<std::size_t>(elements));
+  std::iota(values.begin(), values.end(), first);
+  const std::string array = fmt::format("[{}]", fmt::join(values, ","));
+  if (asked == protocol::predict) return post("/predict", fmt::format(R"({{"input":{}}})", array));
+  return post(fmt::format("/v2/models/{}/infer", model),
+              fmt::format(R"({{"inputs":[{{"name":"input","shape":[1,{}],"datatype":"UINT8","data":{}}}]}})",
+                          elements, array));
 }
 
 std::string images_request() {
@@ -119,9 +121,10 @@ std::string images_request() {
               headers);
 }
 
-std::string request_to(const std::string& model) {
-  if (model == "network") return image_request();
-  return model == "images" ? images_request() : echo_request();
+std::string request_to(const std::string& model, protocol asked) {
+  if (model == "images") return images_request();
+  return model == "network" ? item_request(model, asked, pixels, 0)
+                            : item_request(model, asked, echo_elements, 1);
 }
 
 tcp::socket connect(asio::io_context& loop, std::uint16_t port) {
@@ -174,12 +177,12 @@ bool close_to(const std::vector<double>& a, const std::vector<double>& b) {
 
 class bench {
  public:
-  bench(const std::vector<std::string>& command, bool quick, setup what)
+  bench(const std::vector<std::string>& command, bool quick, setup what, protocol asked)
       : quick_(quick),
         setup_(std::move(what)),
-        request_(request_to(setup_.model)),
+        request_(request_to(setup_.model, asked)),
         server_(started(command)) {
-    check();
+    check(asked == protocol::predict ? "output" : "data");
   }
 
   double seconds() const { return quick_ ? 0.5 : 3.0; }
@@ -234,15 +237,16 @@ class bench {
     return count;
   }
 
-  void check() {
+  // `numbers_of` is the key of an item's answer.
+  void check(const std::string& numbers_of) {
     const std::string answer = ask(server_.port(), request_);
     bool right = false;
     if (setup_.model == "network") {
-      right = close_to(numbers(answer, "output"), network_.probabilities());
+      right = close_to(numbers(answer, numbers_of), network_.probabilities());
     } else if (setup_.model == "images") {
       right = numbers(answer, "data") == std::vector<double>(static_cast<std::size_t>(images), 0.0);
     } else {
-      right = numbers(answer, "output") == std::vector<double>{1, 2, 3, 4};
+      right = numbers(answer, numbers_of) == std::vector<double>{1, 2, 3, 4};
     }
     if (!right) throw std::runtime_error("the answer is wrong: " + answer);
   }
@@ -374,7 +378,7 @@ setup setup_of(int count, char** arguments) {
 }
 
 int measure(int count, char** arguments, const std::vector<std::string>& command,
-            const std::vector<std::string_view>& only) {
+            const std::vector<std::string_view>& only, protocol asked) {
   const std::vector<std::string_view> given(arguments + 1, arguments + count);
   const bool quick = std::find(given.begin(), given.end(), "--quick") != given.end();
   const bool list = std::find(given.begin(), given.end(), "--list") != given.end();
@@ -389,7 +393,7 @@ int measure(int count, char** arguments, const std::vector<std::string>& command
       if (!only.empty() && std::find(only.begin(), only.end(), each.name) == only.end()) continue;
       if (list) fmt::print("{}\n", each.name);
       if (each.name != chosen) continue;
-      bench with(command, quick, each.what);
+      bench with(command, quick, each.what, asked);
       each.run(each.name, with);
     }
   } catch (const missing& what) {

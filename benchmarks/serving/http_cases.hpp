@@ -35,6 +35,11 @@ struct setup {
   int max_queue_size = 4096;  ///< beyond: 503
 };
 
+/// How a server is asked for one item: POST /predict {"input": [...]} with the answer {"output": [...]}, or
+/// the Open Inference Protocol's POST /v2/models/MODEL/infer with JSON tensors called input and output. The
+/// model "images" is always asked by the latter, with a binary tensor.
+enum class protocol { predict, infer };
+
 /// The arguments' end of a server.
 setup setup_of(int count, char** arguments);
 
@@ -44,7 +49,7 @@ setup setup_of(int count, char** arguments);
 /// @param command what starts the server, before the setup
 /// @param only the cases that it has; empty: all
 int measure(int count, char** arguments, const std::vector<std::string>& command,
-            const std::vector<std::string_view>& only = {});
+            const std::vector<std::string_view>& only = {}, protocol asked = protocol::predict);
 
 /// What starts the program itself as a server: it and "--serve".
 std::vector<std::string> this_program();
