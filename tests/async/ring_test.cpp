@@ -4,6 +4,7 @@
 
 #include <ucontext.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -301,6 +302,27 @@ TEST(ring, every_interleaving_with_freezing_keeps_the_items) {
     EXPECT_GT(explore(capacity, {"++", "O"}), 100);
     EXPECT_GT(explore(capacity, {"P-", "+"}), 100);
     EXPECT_GT(explore(capacity, {"+-", "O"}), 100);
+  }
+}
+
+TEST(ring, one_claim_takes_all_that_there_is_over_the_wrap_too) {
+  constexpr std::size_t capacity = 5;
+  for (std::size_t size = 1; size <= capacity + 1; ++size) {
+    weft::detail::ring<int> items(capacity);
+    const std::size_t fits = std::min(size, capacity);
+    int next_in = 0;
+    int next_out = 0;
+    for (int turn = 0; turn < 100; ++turn) {
+      std::vector<int> some(size);
+      for (std::size_t i = 0; i < size; ++i) some[i] = next_in + static_cast<int>(i);
+      ASSERT_EQ(items.try_push_some(some.data(), size).first, fits) << size << " at a time, turn " << turn;
+      next_in += static_cast<int>(fits);
+      std::vector<int> out;
+      ASSERT_EQ(items.try_pop_some(size, [&](int&& item) { out.push_back(item); }).first, fits);
+      for (const int item : out) ASSERT_EQ(item, next_out++);
+    }
+    EXPECT_EQ(next_out, next_in);
+    EXPECT_EQ(items.size(), 0U);
   }
 }
 
