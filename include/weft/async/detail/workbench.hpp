@@ -49,7 +49,7 @@ class index_ring {
 /// is bounded, and results that wait for an earlier one are counted too. A worker may be a coroutine or a
 /// pool's thread; the latter reports each item as it is done, but with items of a few microseconds the
 /// consumer is woken only for several at once, since one wake-up of an event loop costs about as much as such
-/// an item. How many, and how far the feeder reads ahead, follow from the measured time per item; expire()
+/// an item. How many, and how far the feeder reads ahead, follow from the measured time per item; patience()
 /// limits how long a result can wait for company.
 ///
 /// Thread safety: one feeder, one consumer, any number of workers.
@@ -58,7 +58,8 @@ class workbench {
  public:
   /// @param in_order whether results leave in the order of the items
   /// @param adaptive whether to read ahead by measured times, or as far as possible
-  /// @param linger how long results may wait for others before the consumer is woken
+  /// @param linger for as many results as should be done in this time the consumer waits at once, at most
+  ///        twice as long
   workbench(std::size_t capacity, std::size_t workers, bool in_order, bool adaptive,
             std::chrono::nanoseconds linger, stage_record& record)
       : slots_(capacity),
@@ -190,9 +191,7 @@ class workbench {
     const std::lock_guard lock(mutex_);
     const std::uint64_t latest = std::max<std::uint64_t>(nanoseconds_per_item, 1);
     item_time_ = item_time_ == 0 ? latest : (3 * item_time_ + latest) / 4;
-    const std::uint64_t by_time = linger_ / item_time_;
-    const std::uint64_t ahead = std::min<std::uint64_t>(slots_.size(), by_time);
-    limit_ = std::min(slots_.size(), 2 * workers_ * (1 + static_cast<std::size_t>(ahead)));
+    limit_ = std::min(slots_.size(), 2 * workers_ + 2 * done_in_linger(workers_));
   }
 
   // ---- the consumer ---------------------------------------------------------------------------------------
@@ -236,13 +235,19 @@ class workbench {
     co_await wait_for(mutex_, waiting_alarm_, ready);
   }
 
-  /// The consumer, if it still waits, is content with one result.
-  void expire() {
+  /// How much longer the consumer may wait for several results. Nothing if it has them, or has waited long
+  /// enough: then it is content with one, and the alarm is no longer armed.
+  std::chrono::nanoseconds patience() {
     wake_chain woken;
     const std::lock_guard lock(mutex_);
+    if (wanted_ > 1) {
+      const std::chrono::nanoseconds left = patient_until_ - std::chrono::steady_clock::now();
+      if (left.count() > 0) return left;
+      wanted_ = 1;
+      if (done_in_line_ != 0) wake_all(waiting_consumer_, woken);
+    }
     armed_ = false;
-    wanted_ = 1;
-    if (done_in_line_ != 0) wake_all(waiting_consumer_, woken);
+    return std::chrono::nanoseconds(0);
   }
 
  private:
@@ -290,6 +295,7 @@ class workbench {
     }
     if (idle()) begin_pause();
     if (waiting_consumer_.empty() || (done_in_line_ < wanted_ && !idle())) return false;
+    wanted_ = 1;
     wake_all(waiting_consumer_, woken);
     return true;
   }
@@ -301,15 +307,23 @@ class workbench {
     wake_all(waiting_feeder_, woken);
   }
 
+  // How many items so many workers get done while a result may linger; none while that is not known.
+  std::size_t done_in_linger(std::size_t workers) const noexcept {
+    return item_time_ == 0 ? 0 : static_cast<std::size_t>(workers * linger_ / item_time_);
+  }
+
   // How many results are worth a wake-up of the consumer. If more than one, the alarm has to know.
   void choose_company() {
     wake_chain woken;
     const std::lock_guard lock(mutex_);
     const std::size_t coming = running_ + pending_.size();
-    const std::size_t in_horizon =
-        item_time_ == 0 ? 1 : std::min(workers_, coming) * static_cast<std::size_t>(linger_ / item_time_);
-    wanted_ = std::max<std::size_t>(1, std::min(in_horizon, coming / 2));
-    if (wanted_ == 1 || armed_) return;
+    const std::size_t soon = done_in_linger(std::min(workers_, coming));
+    wanted_ = std::max<std::size_t>(1, std::min(soon, coming / 2));
+    if (wanted_ == 1) return;
+    // Twice the time in which they should come: most waits end before it, and the alarm, which costs a
+    // wake-up too, seldom has to look.
+    patient_until_ = std::chrono::steady_clock::now() + 2 * std::chrono::nanoseconds(linger_);
+    if (armed_) return;
     armed_ = true;
     wake_all(waiting_alarm_, woken);
   }
@@ -343,7 +357,8 @@ class workbench {
   bool stopped_ = false;
   bool armed_ = false;
   std::size_t limit_;  // how many slots to use
-  std::size_t wanted_ = 1;
+  std::size_t wanted_ = 1;  // results; more than one only while the consumer waits, or is about to
+  std::chrono::steady_clock::time_point patient_until_;
   std::uint64_t item_time_ = 0;
   std::uint64_t pause_begin_ = ticks();
   bool pause_is_blocked_ = false;

@@ -40,8 +40,9 @@ struct map_options {
   /// function, the concurrency.
   std::size_t buffer = 0;
   /// On a pool: how long a result may wait for others, so that the event loop is woken once for many items of
-  /// a few microseconds and not for each. Also how much work is read ahead, within the buffer. 0: the loop is
-  /// woken for each result. A result of an item that takes as long does not wait.
+  /// a few microseconds and not for each; at most twice as long if they take longer than expected. Also how
+  /// much work is read ahead, within the buffer. 0: the loop is woken for each result. A result of an item that
+  /// takes as long does not wait.
   std::chrono::microseconds linger{1000};
 };
 
@@ -202,10 +203,10 @@ struct concurrent_map_stream : stream_base {
           upstream_(std::move(description.upstream), behind),
           pool_(description.pool),
           function_(std::move(description.function)),
-          linger_(on_pool ? description.options.linger : std::chrono::microseconds(0)),
           meter_(open.stage(description.name, description.options.concurrency)),
           bench_(description.options.buffer, static_cast<std::size_t>(description.options.concurrency),
-                 description.options.order == ordered, on_pool, linger_, meter_.record()) {
+                 description.options.order == ordered, on_pool,
+                 on_pool ? description.options.linger : std::chrono::microseconds(0), meter_.record()) {
       meter_.record().between_lanes = true;
     }
 
@@ -333,8 +334,7 @@ struct concurrent_map_stream : stream_base {
       const stop_at_end at_end(bench_);
       for (;;) {
         co_await bench_.armed();
-        co_await sleep_for(linger_);
-        bench_.expire();
+        for (auto left = bench_.patience(); left.count() > 0; left = bench_.patience()) co_await sleep_for(left);
       }
     }
 
@@ -354,7 +354,6 @@ struct concurrent_map_stream : stream_base {
     typename Upstream::running upstream_;
     Pool* pool_;
     F function_;
-    std::chrono::microseconds linger_;
     stage_meter meter_;
     bench_type bench_;
   };
