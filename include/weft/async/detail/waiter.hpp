@@ -1,6 +1,7 @@
 #pragma once
 
 #include <weft/async/detail/own_loop.hpp>
+#include <weft/async/detail/resume_buffer.hpp>
 #include <weft/async/detail/spin.hpp>
 #include <weft/observe/span.hpp>
 #include <weft/observe/trace.hpp>
@@ -63,6 +64,7 @@ class waiter {
  private:
   friend class wait_list;
   friend class wake_chain;
+  friend class own_loop;
   waiter* next_ = nullptr;
   waiter* previous_ = nullptr;
   std::uint64_t flow_ = 0;
@@ -159,51 +161,6 @@ class thread_waiter : public waiter {
   bool woken_ = false;
 };
 
-/// Room for one posted resumption, kept in the waiter so that waking it allocates nothing.
-struct resume_buffer {
-  static constexpr std::size_t size = 64;
-  alignas(std::max_align_t) std::byte bytes[size];
-  bool taken = false;
-};
-
-/// Gives out a resume_buffer; falls back to the heap for anything larger or for a second block.
-template <class T>
-class resume_allocator {
- public:
-  using value_type = T;
-
-  explicit resume_allocator(resume_buffer& buffer) noexcept : buffer_(&buffer) {}
-  template <class U>
-  resume_allocator(const resume_allocator<U>& other) noexcept  // NOLINT(google-explicit-constructor)
-      : buffer_(other.buffer_) {}
-
-  T* allocate(std::size_t count) {
-    if (!buffer_->taken && count * sizeof(T) <= resume_buffer::size) {
-      buffer_->taken = true;
-      return static_cast<T*>(static_cast<void*>(buffer_->bytes));
-    }
-    return static_cast<T*>(::operator new(count * sizeof(T)));
-  }
-
-  void deallocate(T* pointer, std::size_t) noexcept {
-    if (static_cast<void*>(pointer) == static_cast<void*>(buffer_->bytes)) {
-      buffer_->taken = false;
-    } else {
-      ::operator delete(pointer);
-    }
-  }
-
-  template <class U>
-  bool operator==(const resume_allocator<U>& other) const noexcept {
-    return buffer_ == other.buffer_;
-  }
-
- private:
-  template <class>
-  friend class resume_allocator;
-  resume_buffer* buffer_;
-};
-
 /// Someone who waits and goes on in a function posted to an executor. Waking it allocates nothing on an
 /// io_context or a thread pool.
 class posted_waiter : public waiter {
@@ -216,9 +173,7 @@ class posted_waiter : public waiter {
     } else if (loop == own_loop::current()) {
       post();
     } else {
-      loop->enter();
-      post();
-      loop->leave();
+      loop->deliver(*this);
     }
   }
 
@@ -253,6 +208,8 @@ class posted_waiter : public waiter {
   }
 
  private:
+  friend class own_loop;
+
   struct resumption {
     posted_waiter* self;
     void operator()() const {

@@ -43,7 +43,7 @@ struct map_options {
   /// a few microseconds and not for each; at most twice as long if they take longer than expected. Also how
   /// much work is read ahead, within the buffer. 0: the loop is woken for each result. A result of an item that
   /// takes as long does not wait.
-  std::chrono::microseconds linger{1000};
+  std::chrono::microseconds linger{2000};
 };
 
 namespace detail {
@@ -401,7 +401,7 @@ auto map(F function, map_options options) {
 ///
 /// Items are handed to the pool many at a time where they take only microseconds, and one by one where they
 /// take long: a pool's thread takes the next item as soon as it has done one, and a result waits at most
-/// two milliseconds for others.
+/// four milliseconds for others.
 ///
 /// Cancellation: calls that run are waited for, and no more are begun.
 template <detail::function_pool Pool, class F>
