@@ -15,8 +15,8 @@ struct plan {
   std::uint16_t port = 8000;
   std::string request;  ///< with its headers
   int connections = 64;
-  /// Requests a second in all, at even distances, whether or not answers come; 0: each connection asks again
-  /// as soon as it is answered.
+  /// Requests a second in all, at even distances but in steps of 0.1 ms, whether or not answers come; 0: each
+  /// connection asks again as soon as it is answered.
   double rate = 0;
   double seconds = 5;
   double warm_up = 0.5;  ///< of the seconds, how long it does not measure yet
