@@ -4,17 +4,21 @@ import asyncio
 import concurrent.futures
 import contextlib
 import json
+import pathlib
 import socket
+import sys
 
-import _http_server as common
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import _command_line  # noqa: E402
 
 try:
+    import _http_server as common
     import fastapi
     import numpy as np
     import pydantic
     import uvicorn
 except ImportError as error:
-    common.missing(f"{error.name}: pip install fastapi 'uvicorn[standard]' numpy")
+    _command_line.missing(f"{error.name}: pip install fastapi 'uvicorn[standard]' numpy")
 
 
 class Overloaded(Exception):

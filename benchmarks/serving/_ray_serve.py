@@ -1,16 +1,20 @@
 """Ray Serve with one replica and @serve.batch over NumPy."""
 
+import pathlib
 import signal
 import socket
+import sys
 
-import _http_server as common
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import _command_line  # noqa: E402
 
 try:
+    import _http_server as common
     import numpy as np
     import ray
     from ray import serve
 except ImportError as error:
-    common.missing(f"{error.name}: pip install 'ray[serve]' numpy")
+    _command_line.missing(f"{error.name}: pip install 'ray[serve]' numpy")
 
 import starlette.requests
 import starlette.responses

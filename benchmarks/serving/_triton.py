@@ -19,8 +19,14 @@ import time
 import urllib.error
 import urllib.request
 
-import _http_server as common
-import numpy as np
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+import _command_line  # noqa: E402
+
+try:
+    import _http_server as common
+    import numpy as np
+except ImportError as error:
+    _command_line.missing(f"{error.name}: pip install numpy")
 
 NUMPY_TOO_NEW = 2  # the backend was built before its layout
 
@@ -28,7 +34,7 @@ NUMPY_TOO_NEW = 2  # the backend was built before its layout
 def programs():
     package = importlib.util.find_spec("pytriton")
     if package is None or int(np.__version__.split(".")[0]) >= NUMPY_TOO_NEW:
-        common.missing("pytriton: pip install nvidia-pytriton, in an environment with NumPy < 2")
+        _command_line.missing("pytriton: pip install nvidia-pytriton, in an environment with NumPy < 2")
     return pathlib.Path(package.origin).parent / "tritonserver"
 
 

@@ -43,6 +43,25 @@ constexpr int load80_delay_us = 2000;
 
 // ---- what is measured with --------------------------------------------------------------------------------
 
+// Of images whose pixels are 0, 1, 2 and so on.
+weft::tensor<float, 2> classify(const weft::neural_net& net, std::int64_t items) {
+  weft::tensor<float, 2> samples(weft::shape<2>{items, pixels});
+  for (std::int64_t i = 0; i < items * pixels; ++i)
+    samples.view().data()[i] = static_cast<float>(i % pixels % 256) / 255;
+  const weft::cpu_context serial;
+  weft::neural_net::workspace space;
+  const weft::tensor_view<const float, 2> logits = net.forward(serial, samples.view(), space);
+  weft::tensor<float, 2> result(weft::shape<2>{items, net.classes()});
+  weft::softmax{}(serial, logits, result.view());
+  return result;
+}
+
+std::vector<double> probabilities_of(const weft::neural_net& net) {
+  weft::tensor<float, 2> result = classify(net, 1);
+  const float* first = result.view().data();
+  return {first, first + net.classes()};
+}
+
 // The dense network of the main job, untrained, and its weights where every server can read them.
 class network {
  public:
@@ -58,37 +77,20 @@ class network {
 
   std::string weights() const { return folder_ + "/weights.safetensors"; }
 
-  // Of the image whose pixels are 0, 1, 2 and so on.
-  std::vector<double> probabilities() const {
-    weft::tensor<float, 2> result = classify(1);
-    const float* first = result.view().data();
-    return {first, first + net_.classes()};
-  }
+  std::vector<double> probabilities() const { return probabilities_of(net_); }
 
   // What a batch costs on one thread.
   double batch_seconds(std::int64_t items) const {
     double best = std::numeric_limits<double>::infinity();
     for (int i = 0; i < 20; ++i) {
       const auto begin = clock_type::now();
-      classify(items);
+      classify(net_, items);
       best = std::min(best, std::chrono::duration<double>(clock_type::now() - begin).count());
     }
     return best;
   }
 
  private:
-  weft::tensor<float, 2> classify(std::int64_t items) const {
-    weft::tensor<float, 2> samples(weft::shape<2>{items, pixels});
-    for (std::int64_t i = 0; i < items * pixels; ++i)
-      samples.view().data()[i] = static_cast<float>(i % pixels % 256) / 255;
-    const weft::cpu_context serial;
-    weft::neural_net::workspace space;
-    const weft::tensor_view<const float, 2> logits = net_.forward(serial, samples.view(), space);
-    weft::tensor<float, 2> result(weft::shape<2>{items, net_.classes()});
-    weft::softmax{}(serial, logits, result.view());
-    return result;
-  }
-
   weft::neural_net net_;
   std::string folder_;
 };
@@ -227,7 +229,8 @@ class bench {
   server_process started(const std::vector<std::string>& command) {
     std::vector<std::string> whole = command;
     whole.insert(whole.end(), {setup_.model, network_.weights(), std::to_string(setup_.max_batch_size),
-                               std::to_string(setup_.max_delay_us), std::to_string(setup_.max_queue_size)});
+                               std::to_string(setup_.max_delay_us), std::to_string(setup_.max_queue_size),
+                               std::to_string(setup_.loops)});
     return server_process(whole);
   }
 
@@ -292,19 +295,31 @@ double sustained(bench& with, double rate) {
   return rate;
 }
 
-void at_80_percent(const std::string& name, bench& with) {
-  constexpr double share = 0.8;
+void at_rate(const std::string& name, bench& with, double rate) {
   constexpr double slack = 1.5;
-  const double most = sustained(with, with.drive(connections, 0).answered_per_second());
-  const bench::figures result = with.drive(open_loop_connections, share * most);
+  const bench::figures result = with.drive(open_loop_connections, rate);
   print(name, result.answered_per_second(), "requests/s", with.version());
-  print(name + "/maximum", most, "requests/s");
   const double goal = slack * (1e-6 * load80_delay_us + with.net().batch_seconds(connections));
   print_latencies(
       name, result.outcome,
       fmt::format(", \"limit\": {{\"what\": \"1.5 x (max delay + a batch of 64)\", \"value\": {}}}",
                   1e3 * goal));
   print(name + "/generator_p99", 1e3 * load::quantile(result.outcome.own_delays, 0.99), "ms");
+  print(name + "/cpu", 1e6 * result.cpu_per_request(), "us");
+}
+
+void at_80_percent(const std::string& name, bench& with) {
+  constexpr double share = 0.8;
+  const double most = sustained(with, with.drive(connections, 0).answered_per_second());
+  print(name + "/maximum", most, "requests/s");
+  at_rate(name, with, share * most);
+}
+
+void at_20k(const std::string& name, bench& with) {
+  constexpr double rate = 20'000;
+  if (with.drive(connections, 0).answered_per_second() < rate)
+    throw missing(fmt::format("does not answer {} requests/s", rate));
+  at_rate(name, with, rate);
 }
 
 void at_3x(const std::string& name, bench& with) {
@@ -351,6 +366,8 @@ std::vector<http_case> all_cases() {
       {"network/64", {}, closed_loop},
       {"no_op/64", {.model = "nothing"}, closed_loop},
       {"network/load80", {.max_delay_us = load80_delay_us}, at_80_percent},
+      {"network/at_20k", {.max_delay_us = load80_delay_us}, at_20k},
+      {"network/at_20k_two_loops", {.max_delay_us = load80_delay_us, .loops = 2}, at_20k},
       {"device/overload3x", {.model = "device", .max_batch_size = 16, .max_queue_size = connections}, at_3x},
       {"images/binary", {.model = "images"}, binary},
       {"idle_connection", {.model = "nothing"}, idle},
@@ -366,15 +383,21 @@ std::vector<http_case> all_cases() {
 
 }  // namespace
 
+std::string network_answer(const std::string& weights) {
+  return fmt::format(R"({{"output":[{}]}})",
+                     fmt::join(probabilities_of(weft::load_neural_net(weights)), ","));
+}
+
 setup setup_of(int count, char** arguments) {
-  constexpr int expected = 5;
-  if (count < expected) throw std::invalid_argument("MODEL WEIGHTS BATCH DELAY_US QUEUE are needed");
+  constexpr int expected = 6;
+  if (count < expected) throw std::invalid_argument("MODEL WEIGHTS BATCH DELAY_US QUEUE LOOPS are needed");
   char** const from = arguments + count - expected;
   return {.model = from[0],
           .weights = from[1],
           .max_batch_size = std::stoi(from[2]),
           .max_delay_us = std::stoi(from[3]),
-          .max_queue_size = std::stoi(from[4])};
+          .max_queue_size = std::stoi(from[4]),
+          .loops = std::stoi(from[5])};
 }
 
 int measure(int count, char** arguments, const std::vector<std::string>& command,

@@ -22,7 +22,7 @@ inline constexpr std::array<std::int64_t, 3> image_shape = {224, 224, 3};
 /// Bytes of such a request's tensor.
 inline constexpr std::int64_t image_bytes = images * image_shape[0] * image_shape[1] * image_shape[2] * 4;
 
-/// What a server is told, as its last five arguments in this order. It may write a line
+/// What a server is told, as its last six arguments in this order. It may write a line
 /// "version TEXT", writes "listening PORT" when it is ready and leaves at SIGTERM, or exits with 77 and a
 /// line saying why if it is not installed.
 struct setup {
@@ -33,12 +33,16 @@ struct setup {
   int max_batch_size = 64;
   int max_delay_us = 0;
   int max_queue_size = 4096;  ///< beyond: 503
+  int loops = 1;              ///< threads for connections, where a server has a choice
 };
 
 /// How a server is asked for one item: POST /predict {"input": [...]} with the answer {"output": [...]}, or
 /// the Open Inference Protocol's POST /v2/models/MODEL/infer with JSON tensors called input and output. The
 /// model "images" is always asked by the latter, with a binary tensor.
 enum class protocol { predict, infer };
+
+/// What the model "network" answers to {"input": [...]}, for a server that has no model.
+std::string network_answer(const std::string& weights);
 
 /// The arguments' end of a server.
 setup setup_of(int count, char** arguments);

@@ -1,4 +1,4 @@
-// The server of weft/serve, driven over HTTP: one thread for the connections and one for the model.
+// The server of weft/serve, driven over HTTP: mostly one thread for the connections and one for the model.
 
 #include "http_cases.hpp"
 
@@ -77,7 +77,9 @@ weft::served_model model_of(const http_cases::setup& chosen) {
 }
 
 void serve(const http_cases::setup& chosen) {
-  weft::inference_server server({.port = 0, .limits = {.idle = std::chrono::minutes(10)}});
+  weft::inference_server server({.port = 0,
+                                 .threads = static_cast<std::size_t>(chosen.loops),
+                                 .limits = {.idle = std::chrono::minutes(10)}});
   server.load(model_of(chosen));
   fmt::print("listening {}\n", server.port());
   std::fflush(stdout);
