@@ -101,8 +101,12 @@ byte_block decode_body(const byte_block& body, std::string_view encoding, std::s
   return exact;
 }
 
+bool accepts_gzip(std::string_view accepted) noexcept {
+  return accepted.find("gzip") != std::string_view::npos;
+}
+
 void encode_response(http_response& response, std::string_view accepted) {
-  if (accepted.find("gzip") == std::string_view::npos || response.size() < worth_it) return;
+  if (!accepts_gzip(accepted) || response.size() < worth_it) return;
   std::string compressed;
   deflater stream;
   const bool alone = response.attachments.empty();

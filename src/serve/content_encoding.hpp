@@ -11,6 +11,9 @@ namespace weft::detail {
 /// encoding, 400 for a damaged body and 413 for a large one.
 byte_block decode_body(const byte_block& body, std::string_view encoding, std::size_t most);
 
+/// Whether the client takes gzip.
+bool accepts_gzip(std::string_view accepted) noexcept;
+
 /// Compresses the response if the client takes gzip and that is worth it.
 void encode_response(http_response& response, std::string_view accepted);
 

@@ -24,6 +24,8 @@ constexpr std::string_view server_json =
 // compressed one may become.
 constexpr std::size_t large_body = 128 * 1024;
 constexpr std::size_t large_compressed = 4 * 1024;
+// Bytes of an answer from which on compressing it takes a few times as long as handing it over.
+constexpr std::size_t large_to_compress = 16 * 1024;
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> segments;
@@ -146,7 +148,6 @@ task<http_response> routes::answer(http_request request) const {
       auto write = [&] {
         response =
             plain ? write_predict(outputs[0], single) : write_infer(model->description(), call, outputs);
-        encode_response(response, request.accept_encoding);
       };
       if (bytes_of(outputs) >= large_body) {
         co_await aside_->run(write);
@@ -155,7 +156,12 @@ task<http_response> routes::answer(http_request request) const {
       }
     } else {
       response = answer_at_once(request, path);
-      encode_response(response, request.accept_encoding);
+    }
+    auto encode = [&] { encode_response(response, request.accept_encoding); };
+    if (accepts_gzip(request.accept_encoding) && response.size() >= large_to_compress) {
+      co_await aside_->run(encode);
+    } else {
+      encode();
     }
   } catch (...) {
     failure = std::current_exception();

@@ -1,14 +1,17 @@
 #include <async/coroutines.hpp>
 #include <serve/http_client.hpp>
 #include <serve/served_models.hpp>
+#include <weft/observe/trace.hpp>
 #include <weft/serve/server.hpp>
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <random>
+#include <sstream>
 #include <thread>
 
 namespace {
@@ -164,6 +167,29 @@ TEST(ConnectionTest, LargeBodiesAreAnsweredToo) {
   leaves.send(request_text("POST", path, body));
   leaves.reset();
   EXPECT_EQ(client.post(infer_path, one_item).status, 200);
+}
+
+TEST(ConnectionTest, WhatTakesLongToCompressIsCompressedAside) {
+  const std::string trace_path = testing::TempDir() + "compressed_aside.json";
+  const std::string large(100'000, 'x');
+  weft::server_options options;
+  options.pages = {{"/large", "text/plain", large}, {"/small", "text/plain", large.substr(0, 5000)}};
+  const auto goes_aside = [&](const std::string& path, const std::string& headers, std::size_t size) {
+    weft::trace::start(trace_path);
+    {
+      const auto server = serve(options);
+      http_client client(server->port());
+      const http_answer answer = client.get(path, headers);
+      EXPECT_EQ(headers.empty() ? answer.body : inflated(answer.body), large.substr(0, size));
+    }
+    weft::trace::stop();
+    std::stringstream text;
+    text << std::ifstream(trace_path).rdbuf();
+    return text.str().find("\"server bodies\"") != std::string::npos;
+  };
+  EXPECT_TRUE(goes_aside("/large", "Accept-Encoding: gzip\r\n", large.size()));
+  EXPECT_FALSE(goes_aside("/large", "", large.size()));
+  EXPECT_FALSE(goes_aside("/small", "Accept-Encoding: gzip\r\n", 5000));
 }
 
 TEST(ConnectionTest, ACompressedBodyIsLimitedByWhatItInflatesTo) {
