@@ -36,9 +36,9 @@ weft::task<long> all_clients(weft::batcher<int, int>& batches, int clients) {
   co_return sum;
 }
 
-void no_op_model(benchmark::State& state) {
+void no_op_model(benchmark::State& state, bool run_on_loop) {
   const int clients = static_cast<int>(state.range(0));
-  weft::batcher<int, int> batches(doubled, {.max_batch_size = 32});
+  weft::batcher<int, int> batches(doubled, {.max_batch_size = 32, .run_on_loop = run_on_loop});
   for (auto _ : state) {
     if (weft::run(all_clients(batches, clients)) !=
         long{clients} * requests_per_client * (requests_per_client - 1))
@@ -49,8 +49,14 @@ void no_op_model(benchmark::State& state) {
   state.counters["mean_batch"] = static_cast<double>(stats.accepted) / static_cast<double>(stats.batches);
 }
 
-BENCHMARK(no_op_model)
+BENCHMARK_CAPTURE(no_op_model, own_thread, false)
     ->Name("no_op_model/weft")
+    ->Arg(1)
+    ->Arg(64)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(no_op_model, on_loop, true)
+    ->Name("no_op_model/weft_on_loop")
     ->Arg(1)
     ->Arg(64)
     ->UseRealTime()

@@ -3,13 +3,15 @@
 
 #include <boost/asio/defer.hpp>
 
-#include <algorithm>  // for std::min, std::max
-#include <cassert>    // for assert
-#include <chrono>     // for std::chrono::milliseconds
-#include <cmath>      // for std::ceil
-#include <exception>  // for std::make_exception_ptr
-#include <string>     // for std::to_string
-#include <utility>    // for std::move
+#include <algorithm>     // for std::min, std::max
+#include <cassert>       // for assert
+#include <chrono>        // for std::chrono::milliseconds
+#include <cmath>         // for std::ceil
+#include <exception>     // for std::make_exception_ptr
+#include <mutex>         // for std::unique_lock
+#include <shared_mutex>  // for std::shared_lock
+#include <string>        // for std::to_string
+#include <utility>       // for std::move
 
 namespace weft::detail {
 namespace {
@@ -19,7 +21,9 @@ constexpr std::chrono::microseconds longest_turn{200};
 
 }  // namespace
 
-request_line::request_line(batcher_options options) : options_(checked(std::move(options))) {
+request_line::request_line(batcher_options options, std::function<void()> run_due)
+    : options_(checked(std::move(options))) {
+  if (options_.run_on_loop) board_->run_due = std::move(run_due);
   stats_.sizes.resize(options_.max_batch_size + 1);
 }
 
@@ -29,7 +33,8 @@ request_line::~request_line() {
 
 bool request_line::enlist(request_entry& entry, boost::asio::io_context* loop) {
   notice how = notice::none;
-  const auto changed = changed_;  // once it is answered, this may be gone
+  const auto board = board_;  // once it is answered, this may be gone
+  const bool run_on_loop = options_.run_on_loop;
   {
     const std::lock_guard lock(mutex_);
     const auto now = batch_clock::now();
@@ -43,15 +48,25 @@ bool request_line::enlist(request_entry& entry, boost::asio::io_context* loop) {
     ++stats_.accepted;
     if (idle_ != 0) how = notice_of(entry, loop, now);
   }
-  if (how == notice::at_once) changed->notify_one();
-  if (how == notice::by_loop) boost::asio::defer(*loop, [changed] { changed->notify_one(); });
+  if (how == notice::at_once) {
+    board->changed.notify_one();
+  } else if (how == notice::by_loop && !run_on_loop) {
+    boost::asio::defer(*loop, [board] { board->changed.notify_one(); });
+  } else if (how == notice::by_loop) {
+    boost::asio::defer(*loop, [board] {
+      const std::shared_lock running(board->loops);
+      if (board->run_due) board->run_due();
+    });
+  }
   return true;
 }
 
 request_line::notice request_line::notice_of(const request_entry& entry, const boost::asio::io_context* loop,
                                              batch_clock::time_point now) {
   const batch_release plan = plan_release(options_, cost_, seen(groups_.at(entry.group)), closed_, now);
-  const bool complete = plan.why == release_reason::full || plan.why == release_reason::preferred;
+  // A loop that runs batches itself does so when its turn ends, and not in the middle of a request.
+  const bool complete =
+      !options_.run_on_loop && (plan.why == release_reason::full || plan.why == release_reason::preferred);
   if (plan.due < alarm_) {
     alarm_ = plan.due;
     telling_ = complete ? nullptr : loop;
@@ -87,7 +102,12 @@ void request_line::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
   }
-  changed_->notify_all();
+  changed_.notify_all();
+}
+
+void request_line::dismiss_loops() {
+  const std::unique_lock lock(board_->loops);
+  board_->run_due = nullptr;
 }
 
 bool request_line::closed() const {
@@ -98,7 +118,7 @@ bool request_line::closed() const {
 batcher_stats request_line::stats() const {
   const std::lock_guard lock(mutex_);
   batcher_stats now = stats_;
-  now.idle = idle_;
+  now.idle = std::min(idle_, options_.instances - stats_.running);
   return now;
 }
 
@@ -132,18 +152,31 @@ bool request_line::await_batch(std::unique_lock<std::mutex>& lock) {
     const auto now = batch_clock::now();
     telling_ = nullptr;  // this instance sees everything
     const std::optional<choice> best = choose(now);
-    if (best && best->plan.due <= now) return true;
+    // A loop may be running a batch in this one's place; its end is told.
+    const bool may_run = stats_.running < options_.instances;
+    if (best && may_run && best->plan.due <= now) return true;
     if (!best && closed_) return false;
     ++idle_;
-    if (best) {
+    if (best && may_run) {
       alarm_ = best->plan.due;
-      changed_->wait_until(lock, best->plan.due);
+      changed_.wait_until(lock, best->plan.due);
     } else {
       alarm_ = batch_clock::time_point::max();
-      changed_->wait(lock);
+      changed_.wait(lock);
     }
     --idle_;
   }
+}
+
+bool request_line::due_for_loop(batch_clock::time_point begin) {
+  telling_ = nullptr;
+  if (stats_.running == options_.instances) return false;  // whoever runs one looks again at its end
+  const auto now = batch_clock::now();
+  const std::optional<choice> best = choose(now);
+  if (!best) return false;
+  if (best->plan.due <= now && seen(best->group->second).oldest <= begin) return true;
+  changed_.notify_one();
+  return false;
 }
 
 void request_line::assemble(std::vector<request_entry*>& seats, wake_chain& woken) {
@@ -178,7 +211,7 @@ void request_line::assemble(std::vector<request_entry*>& seats, wake_chain& woke
     ++stats_.running;
   }
   // Whoever was woken for this batch may not have been the only one that something is due for.
-  if (idle_ != 0 && !groups_.empty()) changed_->notify_one();
+  if (idle_ != 0 && !groups_.empty()) changed_.notify_one();
 }
 
 void request_line::append(request_entry& entry) {
@@ -222,6 +255,7 @@ void request_line::deliver(std::uint64_t number, const std::vector<request_entry
     }
   };
   --stats_.running;
+  if (options_.run_on_loop && !groups_.empty()) changed_.notify_one();
   stats_.model_seconds += seconds;
   if (learn) cost_.add(seats.size(), seconds);
   if (!options_.preserve_order) return wake(seats);

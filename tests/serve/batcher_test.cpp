@@ -165,6 +165,73 @@ TEST(BatcherTest, ALoopThatIsHeldUpHoldsUpNobodyElse) {
   EXPECT_EQ(turn.sum(), 6);
 }
 
+// The thread on which a model ran that was asked once, by a coroutine of the calling thread.
+std::thread::id thread_of_model(std::chrono::microseconds delay) {
+  std::thread::id ran;
+  doubler batches(
+      [&](std::span<const int> requests) {
+        ran = std::this_thread::get_id();
+        return doubled(requests);
+      },
+      {.max_queue_delay = delay, .run_on_loop = true});
+  wait_until([&] { return batches.stats().idle == 1; });
+  EXPECT_EQ(weft::run(batches.infer(4)), 8);
+  return ran;
+}
+
+TEST(BatcherTest, ALoopRunsWhatItsRequestsMakeDueByOption) {
+  EXPECT_EQ(thread_of_model({}), std::this_thread::get_id());
+  EXPECT_NE(thread_of_model(100us), std::this_thread::get_id());
+}
+
+TEST(BatcherTest, ALoopThatRunsBatchesItselfTakesAllOfATurn) {
+  doubler batches(doubled, {.max_batch_size = 8, .run_on_loop = true});
+  wait_until([&] { return batches.stats().idle == 1; });
+  held_turn turn(batches);
+  turn.go_on();
+  EXPECT_EQ(turn.sum(), 6);
+  EXPECT_EQ(batches.stats().sizes[2], 1);
+}
+
+TEST(BatcherTest, ALoopRunsABatchInThePlaceOfAnInstance) {
+  std::atomic<int> running{0};
+  std::atomic<int> wrong{0};
+  doubler batches(
+      [&](std::span<const int> requests) {
+        if (running.fetch_add(1) != 0) ++wrong;
+        std::vector<int> responses = doubled(requests);
+        running.fetch_sub(1);
+        return responses;
+      },
+      {.max_batch_size = 4, .run_on_loop = true});
+  const auto ask = [](doubler& of, std::atomic<int>& count) -> task<> {
+    for (int i = 0; i < 500; ++i) {
+      const int response = co_await of.infer(i);
+      if (response != 2 * i) ++count;
+    }
+  };
+  {
+    std::vector<std::jthread> asking;
+    for (int i = 0; i < 2; ++i) asking.emplace_back([&] { weft::run(ask(batches, wrong)); });
+    for (int i = 0; i < 500; ++i) wrong += batches.infer_wait(i) != 2 * i;
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(batches.stats().succeeded, 1500);
+}
+
+TEST(BatcherTest, ALoopMayTurnToABatcherThatHasGone) {
+  auto batches = std::make_unique<doubler>(doubled, weft::batcher_options{.run_on_loop = true});
+  wait_until([&] { return batches->stats().idle == 1; });
+  boost::asio::io_context loop;
+  int response = 0;
+  const auto ask = [](doubler& of, int& answer) -> task<> { answer = co_await of.infer(21); };
+  boost::asio::co_spawn(loop, ask(*batches, response), boost::asio::detached);
+  while (batches->stats().accepted == 0) loop.poll_one();
+  batches.reset();
+  loop.run();
+  EXPECT_EQ(response, 42);
+}
+
 TEST(BatcherTest, NoBatchIsLargerThanAllowed) {
   held_model model;
   doubler batches(model, {.max_batch_size = 3});
@@ -482,7 +549,7 @@ TEST(BatcherTest, RequestsMayBeMoveOnly) {
 // Coroutines on two loops and plain threads ask, and some give up; every answer is right and every request is
 // counted.
 TEST(BatcherTest, StressWithCancellationsAndFailures) {
-  for (const unsigned seed : {1U, 2U, 3U, 4U}) {
+  for (const unsigned seed : {1U, 2U, 3U, 4U, 5U}) {
     doubler batches(
         [](std::span<const int> requests) {
           if (requests.size() % 5 == 0) throw std::runtime_error("a size that does not suit");
@@ -494,7 +561,8 @@ TEST(BatcherTest, StressWithCancellationsAndFailures) {
          .max_queue_size = 40,
          .priority_levels = 2,
          .instances = 2,
-         .preserve_order = seed == 3,
+         .run_on_loop = seed == 5,
+         .preserve_order = seed == 3 || seed == 5,
          .isolate_failures = seed == 4});
     std::atomic<std::uint64_t> answered{0};
     std::atomic<std::uint64_t> failed{0};

@@ -33,8 +33,8 @@ namespace weft {
 ///
 /// The model is `std::vector<Response> model(std::span<const Request>)`, one response a request and in their
 /// order, or a coroutine `task<std::vector<Response>>` of the same. It runs on a thread of the batcher's own,
-/// one per instance; what it computes with, a pool or an executor, is its affair. With several instances it
-/// is called concurrently.
+/// one per instance, or with `run_on_loop` mostly on the loops that ask; what it computes with, a pool or an
+/// executor, is its affair. With several instances it is called concurrently.
 ///
 /// An instance that is idle takes a batch as soon as one is due (see batcher_options), and always as many
 /// requests as wait, up to the limit. Requests that coroutines make in one turn of their event loop come
@@ -63,7 +63,9 @@ class batcher {
   /// @param group if not empty, what separates requests; called on the threads that call infer()
   template <class Model>
   explicit batcher(Model model, batcher_options options = {}, grouping group = {})
-      : model_(callable(std::move(model))), group_(std::move(group)), line_(std::move(options)) {
+      : model_(callable(std::move(model))),
+        group_(std::move(group)),
+        line_(std::move(options), [this] { serve_due(); }) {
     try {
       for (std::size_t i = 0; i < line_.options().instances; ++i)
         instances_.emplace_back([this] { serve(); });
@@ -76,7 +78,10 @@ class batcher {
   batcher(const batcher&) = delete;
   batcher& operator=(const batcher&) = delete;
 
-  ~batcher() { line_.close(); }
+  ~batcher() {
+    line_.close();
+    line_.dismiss_loops();
+  }
 
   /// Waits for the request's batch and returns its response. Throws what the model throws, `overloaded` at
   /// once if too many wait or if it cannot be done within the time limit, timeout_error, batcher_closed, or
@@ -197,47 +202,70 @@ class batcher {
     return responses;
   }
 
-  // An instance.
-  void serve() {
+  // What runs a batch: an instance, or a loop in its place.
+  struct server {
     std::vector<detail::request_entry*> seats;
     std::vector<Request> requests;
+
+    auto load() {
+      return [this](detail::request_entry& each) {
+        requests.push_back(std::move(*static_cast<entry&>(each).request));
+      };
+    }
+  };
+
+  // An instance.
+  void serve() {
+    server mine;
     const std::size_t most = line_.options().max_batch_size;
-    seats.reserve(most);
-    requests.reserve(most);
-    const auto load = [&](detail::request_entry& each) {
-      requests.push_back(std::move(*static_cast<entry&>(each).request));
-    };
+    mine.seats.reserve(most);
+    mine.requests.reserve(most);
+    while (const std::optional<std::uint64_t> number = line_.take(mine.seats, mine.load())) {
+      run_batch(*number, mine);
+    }
+  }
+
+  // On the thread of a loop.
+  void serve_due() {
+    server mine;
+    const auto begin = detail::batch_clock::now();
+    while (const std::optional<std::uint64_t> number = line_.take_due(mine.seats, mine.load(), begin)) {
+      run_batch(*number, mine);
+    }
+  }
+
+  void run_batch(std::uint64_t number, server& mine) {
+    std::vector<Request>& requests = mine.requests;
     // Who asked destroys the request: on the thread that allocated it, mostly.
     const auto give_back = [&](entry& each, std::size_t i) { each.request.emplace(std::move(requests[i])); };
-    while (const std::optional<std::uint64_t> number = line_.take(seats, load)) {
-      const span running(line_.options().name, "requests", static_cast<double>(requests.size()));
-      const auto begin = detail::batch_clock::now();
-      std::vector<Response> responses;
-      std::exception_ptr failure;
-      try {
-        responses = responses_to(requests);
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      const std::chrono::duration<double> took = detail::batch_clock::now() - begin;
-      if (failure && requests.size() > 1 && line_.options().isolate_failures) {
-        std::vector<outcome> outcomes = one_by_one(requests);
-        line_.finish(*number, seats, took.count(), false, [&](detail::request_entry& each, std::size_t i) {
-          auto& mine = static_cast<entry&>(each);
-          give_back(mine, i);
-          each.who.failure = std::move(outcomes[i].failure);
-          if (outcomes[i].response) mine.response.emplace(std::move(*outcomes[i].response));
-        });
-      } else {
-        line_.finish(*number, seats, took.count(), !failure, [&](detail::request_entry& each, std::size_t i) {
-          auto& mine = static_cast<entry&>(each);
-          give_back(mine, i);
-          each.who.failure = failure;
-          if (!failure) mine.response.emplace(std::move(responses[i]));
-        });
-      }
-      requests.clear();
+    const span running(line_.options().name, "requests", static_cast<double>(requests.size()));
+    const auto begin = detail::batch_clock::now();
+    std::vector<Response> responses;
+    std::exception_ptr failure;
+    try {
+      responses = responses_to(requests);
+    } catch (...) {
+      failure = std::current_exception();
     }
+    const std::chrono::duration<double> took = detail::batch_clock::now() - begin;
+    if (failure && requests.size() > 1 && line_.options().isolate_failures) {
+      std::vector<outcome> outcomes = one_by_one(requests);
+      line_.finish(number, mine.seats, took.count(), false, [&](detail::request_entry& each, std::size_t i) {
+        auto& asked = static_cast<entry&>(each);
+        give_back(asked, i);
+        each.who.failure = std::move(outcomes[i].failure);
+        if (outcomes[i].response) asked.response.emplace(std::move(*outcomes[i].response));
+      });
+    } else {
+      line_.finish(number, mine.seats, took.count(), !failure,
+                   [&](detail::request_entry& each, std::size_t i) {
+                     auto& asked = static_cast<entry&>(each);
+                     give_back(asked, i);
+                     each.who.failure = failure;
+                     if (!failure) asked.response.emplace(std::move(responses[i]));
+                   });
+    }
+    requests.clear();
   }
 
   std::vector<outcome> one_by_one(std::span<const Request> requests) {

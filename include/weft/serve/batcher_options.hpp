@@ -29,6 +29,10 @@ struct batcher_options {
   std::size_t priority_levels = 1;
   /// How many batches may run at once, each on a thread of its own; at least 1.
   std::size_t instances = 1;
+  /// Whether an event loop runs the batches itself that its requests make due, if an instance is idle, and
+  /// does not wake the instance's thread: for models that take microseconds. The loop does nothing else
+  /// meanwhile. What a delay or a plain thread makes due still runs on an instance.
+  bool run_on_loop = false;
   /// Whether batches are answered in the order in which they left the queue, though a later one be ready
   /// earlier.
   bool preserve_order = false;

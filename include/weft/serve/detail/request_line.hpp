@@ -10,10 +10,12 @@
 #include <condition_variable>  // for std::condition_variable
 #include <cstddef>             // for std::size_t
 #include <cstdint>             // for std::uint64_t, std::uint8_t
+#include <functional>          // for std::function
 #include <map>                 // for std::map
 #include <memory>              // for std::shared_ptr
 #include <mutex>               // for std::mutex, std::unique_lock
 #include <optional>            // for std::optional
+#include <shared_mutex>        // for std::shared_mutex
 #include <thread>              // for std::thread::id
 #include <vector>              // for std::vector
 
@@ -46,7 +48,9 @@ struct request_entry {
 class request_line {
  public:
   /// Throws invalid_argument as checked() does.
-  explicit request_line(batcher_options options);
+  ///
+  /// @param run_due with `run_on_loop`: takes what is due, with take_due(), and runs it
+  request_line(batcher_options options, std::function<void()> run_due);
   request_line(const request_line&) = delete;
   request_line& operator=(const request_line&) = delete;
   ~request_line();
@@ -58,7 +62,8 @@ class request_line {
   /// True if the entry now waits; false if it was refused: its waiter's failure says why.
   ///
   /// @param loop the event loop whose thread calls this: an idle instance is told when what that loop has to
-  ///        do already is done, so that requests that came together share a batch; null: at once
+  ///        do already is done, so that requests that came together share a batch, or with `run_on_loop` that
+  ///        loop runs the batch then; null: an instance is told at once
   bool enlist(request_entry& entry, boost::asio::io_context* loop = nullptr);
   /// Takes the entry out, unless it has been settled, and wakes its waiter as cancelled.
   void withdraw(request_entry& entry);
@@ -78,6 +83,22 @@ class request_line {
       for (request_entry* entry : seats) load(*entry);
       return number_++;
     }
+  }
+
+  /// As take(), for a loop that does an instance's work: nothing unless a batch is due with a request that
+  /// came before `begin`, and fewer batches run than there are instances.
+  template <class Load>
+  std::optional<std::uint64_t> take_due(std::vector<request_entry*>& seats, Load load,
+                                        batch_clock::time_point begin) {
+    wake_chain woken;
+    const std::lock_guard lock(mutex_);
+    seats.clear();
+    while (seats.empty()) {  // the time of all of them was over
+      if (!due_for_loop(begin)) return std::nullopt;
+      assemble(seats, woken);
+    }
+    for (request_entry* entry : seats) load(*entry);
+    return number_++;
   }
 
   /// The batch is done: calls store(entry, index) under the mutex for each entry that still waits, and wakes
@@ -101,6 +122,8 @@ class request_line {
 
   /// Refuses new requests; those that wait are served without further delay. Idempotent.
   void close();
+  /// Waits until no loop runs a batch; from now on none does.
+  void dismiss_loops();
   bool closed() const;
 
   batcher_stats stats() const;
@@ -129,6 +152,7 @@ class request_line {
   gathering seen(const gathering_group& group) const noexcept;
   std::optional<choice> choose(batch_clock::time_point now);
   bool await_batch(std::unique_lock<std::mutex>& lock);
+  bool due_for_loop(batch_clock::time_point begin);
   void assemble(std::vector<request_entry*>& seats, wake_chain& woken);
   void append(request_entry& entry);
   void remove(request_entry& entry);
@@ -140,9 +164,17 @@ class request_line {
   double seconds_behind(std::size_t ahead) const noexcept;
   std::exception_ptr refusal(const request_entry& entry, batch_clock::time_point now);
 
+  // What a loop needs that is about to tell of its requests: once they are answered the line may be gone.
+  struct notice_board {
+    std::condition_variable changed;
+    std::shared_mutex loops;        // shared: a loop runs what is due
+    std::function<void()> run_due;  // empty once no loop may
+  };
+
   const batcher_options options_;
   mutable std::mutex mutex_;
-  const std::shared_ptr<std::condition_variable> changed_ = std::make_shared<std::condition_variable>();
+  const std::shared_ptr<notice_board> board_ = std::make_shared<notice_board>();
+  std::condition_variable& changed_ = board_->changed;
   groups groups_;
   batch_cost cost_;
   bool closed_ = false;
