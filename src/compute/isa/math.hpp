@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compute/isa/vector.hpp>
+#include <weft/compute/detail/polynomials.hpp>
 
 // Functions of a register of floats. The polynomials are those of Moshier's Cephes library (1992) unless a
 // comment says otherwise; errors are relative and of the whole range.
@@ -28,46 +29,37 @@ inline __attribute__((always_inline)) vec absolute(vec x) {
   return from_bits(bits_of(x) & 0x7fffffff);
 }
 
+// For weft::detail::polynomials.
+struct register_lanes {
+  using number = vec;
+  using whole = ivec;
+
+  static inline __attribute__((always_inline)) ivec bits_of(vec value) {
+    return reinterpret_cast<ivec>(value);
+  }
+  static inline __attribute__((always_inline)) vec from_bits(ivec bits) {
+    return reinterpret_cast<vec>(bits);
+  }
+  static inline __attribute__((always_inline)) vec to_number(ivec value) {
+    return __builtin_convertvector(value, vec);
+  }
+  static inline __attribute__((always_inline)) ivec to_whole(vec value) {
+    return __builtin_convertvector(value, ivec);
+  }
+};
+
 // e^x within 2 units in the last place; infinity above 88.72, 0 below -87.3; not a number stays so.
 inline __attribute__((always_inline)) vec exponential(vec x) {
   const vec low = max(broadcast(-87.3F), x);
   const vec clamped = low > 88.8F ? broadcast(88.8F) : low;
-  const vec shifter = broadcast(0x1.8p23F);
-  const vec n = (clamped * 1.44269504F + shifter) - shifter;
-  const vec r = (clamped - n * 0.693359375F) + n * 2.12194440e-4F;
-  vec p = broadcast(1.0F / 720.0F);
-  p = p * r + (1.0F / 120.0F);
-  p = p * r + (1.0F / 24.0F);
-  p = p * r + (1.0F / 6.0F);
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  // 2^n in two factors: n may be 128.
-  const ivec whole = __builtin_convertvector(n, ivec);
-  const ivec half = whole >> 1;
-  const vec result = p * from_bits((half + 127) << 23) * from_bits((whole - half + 127) << 23);
+  const vec result = polynomials::exponential<register_lanes>(clamped);
   return x < -87.3F ? vec{} : result;
 }
 
 // The natural logarithm within 2 units in the last place, of x / 2^`halvings`, x being a normal positive
 // number.
 inline __attribute__((always_inline)) vec logarithm_of_normal(vec x, vec halvings = vec{}) {
-  // The mantissa in [sqrt(1/2), sqrt(2)).
-  const ivec bits = bits_of(x);
-  const ivec exponent = (bits - 0x3f3504f3) >> 23;
-  const vec m = from_bits(bits - (exponent << 23)) - 1.0F;
-  const vec e = __builtin_convertvector(exponent, vec) - halvings;
-  const vec z = m * m;
-  vec p = broadcast(7.0376836292e-2F);
-  p = p * m - 1.1514610310e-1F;
-  p = p * m + 1.1676998740e-1F;
-  p = p * m - 1.2420140846e-1F;
-  p = p * m + 1.4249322787e-1F;
-  p = p * m - 1.6668057665e-1F;
-  p = p * m + 2.0000714765e-1F;
-  p = p * m - 2.4999993993e-1F;
-  p = p * m + 3.3333331174e-1F;
-  return m + (p * m * z - e * 2.12194440e-4F - 0.5F * z) + e * 0.693359375F;
+  return polynomials::logarithm<register_lanes>(x, halvings);
 }
 
 // The same of any number; of 0 minus infinity, of less not a number.
