@@ -139,7 +139,7 @@ class core final : public process_core, public segment_listener {
     zygote_ = connect_to_zygote(options_.pool.start_timeout);
     watch(bell_.get(), bell_event);
     watch(zygote_.get(), zygote_event);
-    gauges_.emplace(options_.name, [this] { return load(); });
+    gauges_.emplace(options_.pool.name, [this] { return load(); });
     for (int i = 0; i < options_.pool.workers; ++i) spawn();
     thread_ = std::thread([this] { look_after(); });
   }
@@ -792,7 +792,7 @@ class core final : public process_core, public segment_listener {
       while (process_call* call = next_in_queue()) {
         dequeue(*call);
         place(*call) = where::done;
-        const std::string what = options_.name + ": was destroyed before " + call->function->title() +
+        const std::string what = options_.pool.name + ": was destroyed before " + call->function->title() +
                                  " had begun, and shutdown_timeout was over";
         failed.emplace_back(call, std::make_exception_ptr(pool_closed(what)));
       }
@@ -1034,7 +1034,7 @@ class core final : public process_core, public segment_listener {
       const std::lock_guard drain_lock(drain_);
       drain(worker);
       const std::lock_guard lock(mutex_);
-      const std::string who = options_.name + ": worker " + std::to_string(worker.index) + " (process " +
+      const std::string who = options_.pool.name + ": worker " + std::to_string(worker.index) + " (process " +
                               std::to_string(worker.pid) + ") ";
       const std::string words = last_lines(worker.tail);
       const auto died = [&](const std::string& during) {

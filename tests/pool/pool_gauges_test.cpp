@@ -76,6 +76,9 @@ TEST(pool_gauges, count_the_calls_of_threads) {
 int same(int value) {
   return value;
 }
+void die_at_once() {
+  ::_exit(3);
+}
 void throw_it() {
   throw weft::error("no");
 }
@@ -100,6 +103,29 @@ TEST(pool_gauges, count_the_calls_of_processes) {
   wait_until_idle("process_pool");
 }
 
+TEST(pool_gauges, tell_process_pools_apart_by_their_names) {
+  gate closed;
+  weft::process_pool busy({.workers = 1, .name = "busy"});
+  const weft::process_pool idle({.workers = 1, .name = "idle"});
+  auto waiting = busy.submit<&wait_at_gate>(::getpid(), closed.descriptor(), 1);
+  while (running("busy") != 1) std::this_thread::yield();
+  EXPECT_EQ(running("idle"), 0);
+  EXPECT_EQ(queued("idle"), 0);
+  closed.open();
+  waiting.get();
+  wait_until_idle("busy");
+}
+
+TEST(pool_gauges, have_the_name_that_errors_have) {
+  weft::process_pool pool({.workers = 1, .forward_stderr = false, .name = "fragile"});
+  try {
+    pool.submit<&die_at_once>().get();
+    FAIL();
+  } catch (const weft::worker_died& died) {
+    EXPECT_EQ(std::string(died.what()).rfind("fragile: worker 0 ", 0), 0U) << died.what();
+  }
+}
+
 struct waiter {
   int wait(int parent, int descriptor) { return wait_at_gate(parent, descriptor, 1); }
   int quick() { return 2; }
@@ -107,14 +133,16 @@ struct waiter {
 
 TEST(pool_gauges, count_the_calls_of_actors) {
   gate closed;
-  weft::actor<waiter> one;
+  weft::actor<waiter> one({.name = "gauged actor"});
+  const weft::actor<waiter> other;
   auto waiting = one.call<&waiter::wait>(::getpid(), closed.descriptor());
   auto quick = one.call<&waiter::quick>();
-  while (running("actor") != 1) std::this_thread::yield();
-  EXPECT_EQ(queued("actor"), 1);
+  while (running("gauged actor") != 1) std::this_thread::yield();
+  EXPECT_EQ(queued("gauged actor"), 1);
+  EXPECT_EQ(queued("actor"), 0);
   closed.open();
   EXPECT_EQ(waiting.get() + quick.get(), 3);
-  wait_until_idle("actor");
+  wait_until_idle("gauged actor");
 }
 
 }  // namespace

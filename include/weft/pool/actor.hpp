@@ -37,6 +37,8 @@ struct actor_options {
   std::chrono::milliseconds shutdown_timeout{30'000};
   /// See process_pool_options.
   bool forward_stderr = true;
+  /// See process_pool_options.
+  std::string name = "actor";
 };
 
 namespace detail {
@@ -112,7 +114,7 @@ inline const remote_function& registered_method =
 /// and exceptions holds here too.
 ///
 /// The destructor blocks: it lets the calls run that wait, for `shutdown_timeout` at most as process_pool's,
-/// then destroys the object. In metrics() it counts as pool="actor".
+/// then destroys the object. In metrics() it is a pool of its name.
 ///
 /// Thread safety: distinct objects safe; shared objects safe.
 /// Cancellation: future::cancel() for a call; one that runs is stopped by ending the process, which costs a
@@ -128,7 +130,6 @@ class actor {
             {.pool =
                  detail::checked(pool_options(options, remote_call::of<&detail::make_actor<T, sent<Args>...>>(
                                                            std::forward<Args>(arguments)...))),
-             .name = "actor",
              .restarts = options.restarts})) {}
 
   /// As above with no options.
@@ -175,7 +176,8 @@ class actor {
             .niceness = options.niceness,
             .start_timeout = options.start_timeout,
             .shutdown_timeout = options.shutdown_timeout,
-            .forward_stderr = options.forward_stderr};
+            .forward_stderr = options.forward_stderr,
+            .name = options.name};
   }
 
   std::shared_ptr<detail::process_core> core_;

@@ -174,8 +174,8 @@ auto map_over(const std::shared_ptr<process_core>& core, const std::shared_ptr<c
 /// not wanted. It does not wait for ever: what has not ended after `shutdown_timeout` fails with pool_closed,
 /// by killing its worker if it runs. Calls start by priority, then in the order in which they were submitted.
 ///
-/// metrics() has the gauges weft_pool_queued_calls and weft_pool_running_calls with the label
-/// pool="process_pool".
+/// metrics() has the gauges weft_pool_queued_calls and weft_pool_running_calls with the label `pool`, the
+/// pool's name; pools of one name add up.
 ///
 /// Thread safety: distinct objects safe; shared objects safe. A forked child must not use its parent's pools.
 /// Cancellation: future::cancel() for a submitted call, also while it runs; run() as future::async_get().
@@ -184,8 +184,7 @@ class process_pool {
   /// Starts the workers without waiting for them. Throws invalid_argument if an option cannot work, and error
   /// if this program cannot have workers; what() says why.
   explicit process_pool(process_pool_options options = {})
-      : core_(detail::process_core::start(
-            {.pool = detail::checked(std::move(options)), .name = "process_pool"})) {}
+      : core_(detail::process_core::start({.pool = detail::checked(std::move(options))})) {}
 
   process_pool(const process_pool&) = delete;
   process_pool& operator=(const process_pool&) = delete;

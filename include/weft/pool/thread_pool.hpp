@@ -70,7 +70,7 @@ class worker_demand {
 struct thread_pool_options {
   /// Number of threads; 0 for one per core, or one for each of `cpus`, or one per core of `numa_node`.
   int threads = 0;
-  /// What the pool is called in traces.
+  /// What the pool is called in traces and metrics.
   std::string name = "pool";
   /// Logical processors to bind the threads to: thread i runs on cpus[i % cpus.size()] and nowhere else.
   /// None: the operating system decides. A thread that calls for_range() is not bound.

@@ -95,6 +95,8 @@ struct process_pool_options {
   std::chrono::milliseconds shutdown_timeout{30'000};
   /// Whether what the workers write to their standard error goes to ours.
   bool forward_stderr = true;
+  /// What the pool is called in metrics and in the messages of its errors.
+  std::string name = "process_pool";
 };
 
 namespace detail {
@@ -136,8 +138,6 @@ class process_call {
 /// What process pools and actors have in common: workers and the calls for them.
 struct process_core_options {
   process_pool_options pool;
-  /// How the owner is called in messages.
-  std::string name;
   /// How often workers may be replaced that have died; negative: for ever.
   int restarts = -1;
 };
