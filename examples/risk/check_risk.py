@@ -82,6 +82,7 @@ def pictures(page):
 def check_help():
     done = run("--help")
     assert done.returncode == 0 and "--feed" in done.stdout and "Exit codes" in done.stdout, done.stdout
+    assert "more than 16 symbols" in done.stdout, done.stdout
 
 
 def check_usage():
@@ -95,6 +96,17 @@ def check_usage():
         free.bind(("127.0.0.1", 0))
         done = run("--feed", f"tcp:127.0.0.1:{free.getsockname()[1]}")
     assert done.returncode == 1 and "Connection refused" in done.stderr, done.stderr
+
+
+def check_many():
+    with tempfile.TemporaryDirectory() as name:
+        path = pathlib.Path(name) / "prices.csv"
+        rows_of_days = [f"2020-01-{day:02},S{symbol},{100 + day % 3 + symbol}" for day in range(1, 31) for symbol in range(19)]
+        path.write_text("\n".join(["date,symbol,price", *rows_of_days]) + "\n")
+        done = run("--feed", str(path), "--seconds", "0", "--page", "", "--paths", "64", "--scenarios", "1000")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "the first 16 symbols; 3 more are left out" in done.stdout, done.stdout
+        assert "S15 " in done.stdout and "S16 " not in done.stdout, done.stdout
 
 
 def check_replay():

@@ -17,7 +17,10 @@ double years(std::chrono::nanoseconds time) {
 }
 
 market::market(std::vector<std::string> names) {
-  if (names.size() > most_symbols) names.resize(most_symbols);
+  if (names.size() > most_symbols) {
+    left_out_ = names.size() - most_symbols;
+    names.resize(most_symbols);
+  }
   for (std::string& each : names) {
     record made;
     made.name = std::move(each);

@@ -10,6 +10,7 @@
 
 namespace risk {
 
+/// How many symbols of a feed are looked at, the first ones.
 constexpr std::size_t most_symbols = 16;
 
 /// A price and when it was, in years since 1970.
@@ -32,6 +33,8 @@ class market {
   void add(const weft::tick& next);
 
   std::size_t size() const { return symbols_.size(); }
+  /// How many symbols the feed names beyond those.
+  std::size_t left_out() const { return left_out_; }
   const std::string& name(std::size_t symbol) const { return symbols_[symbol].name; }
   double price(std::size_t symbol) const { return symbols_[symbol].price; }
   /// Of a year.
@@ -63,6 +66,7 @@ class market {
   static void keep(record& of, point last);
 
   std::vector<record> symbols_;
+  std::size_t left_out_ = 0;
   std::vector<double> covariance_;  // of moves, weighted
   std::chrono::nanoseconds time_{0};
 };

@@ -1,5 +1,8 @@
 #include "options.hpp"
 
+#include "market.hpp"
+
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 namespace risk {
@@ -32,8 +35,10 @@ std::optional<options> parse(int count, char** arguments, int& code) {
       ->check(CLI::IsMember({"auto", "always", "never"}));
   program.add_option("--page", chosen.page, "Where the report goes; empty for none");
   program.footer(
-      "Ctrl-C ends a feed, and the report is written.\n"
-      "Exit codes: 0 done, 1 it failed, 2 a wrong command line.");
+      fmt::format("Of a feed with more than {} symbols the first {} are looked at.\n"
+                  "Ctrl-C ends a feed, and the report is written.\n"
+                  "Exit codes: 0 done, 1 it failed, 2 a wrong command line.",
+                  most_symbols, most_symbols));
   try {
     program.parse(count, arguments);
   } catch (const CLI::ParseError& error) {

@@ -18,6 +18,10 @@ std::string table(const market& names, const figures& now, const progress& so_fa
                   so_far.updates, static_cast<double>(so_far.age.count()) / 1e6);
   text += fmt::format("ticks {}   refused {}   missing {}   simulations that failed {}\n", so_far.ticks,
                       so_far.refused, so_far.missing, so_far.failures);
+  if (names.left_out() > 0) {
+    text += fmt::format("the book is on the first {} symbols; {} more are left out\n", names.size(),
+                        names.left_out());
+  }
   if (!so_far.note.empty()) text += "feed: " + printable(so_far.note, 100) + "\n";
   text +=
       fmt::format("\n{:<10} {:>10} {:>6}  {:<17} {:>8} {:>6} {:>10} {:>8} {:>10} {:>12}\n", "symbol", "price",
