@@ -4,7 +4,6 @@
 
 #include <weft/async/gather.hpp>
 #include <weft/async/run.hpp>
-#include <weft/async/sleep.hpp>
 #include <weft/compute/cpu_context.hpp>
 #include <weft/compute/cpu_executor.hpp>
 #include <weft/compute/kernels/elementwise.hpp>
@@ -191,7 +190,7 @@ weft::task<> receive(weft::tick_client& client, weft::tick_inbox& inbox) {
 }
 
 weft::task<> publish(weft::tick_server& server, const std::vector<weft::tick>& ticks, std::size_t at_once) {
-  while (server.clients() == 0) co_await weft::sleep_for(std::chrono::milliseconds(1));
+  co_await server.wait_for_clients();
   for (std::size_t i = 0; i < ticks.size(); i += at_once) {
     const std::span<const weft::tick> some(ticks.data() + i, std::min(at_once, ticks.size() - i));
     co_await server.publish(some);

@@ -1,6 +1,7 @@
 #include <market/stored_tick.hpp>
 #include <market/tick_frame.hpp>
 #include <weft/async/event.hpp>
+#include <weft/async/latest.hpp>
 #include <weft/async/race.hpp>
 #include <weft/async/sleep.hpp>
 #include <weft/async/task_group.hpp>
@@ -120,11 +121,15 @@ task<void> write_one(tcp::socket& socket, const bytes& one, std::chrono::millise
   co_await timeout(std::move(writing), patience);
 }
 
+/// What has happened to the clients, for those who wait for some.
+using news_of_clients = latest<std::monostate>;
+
 /// One client more, while it lives.
 class counted {
  public:
-  explicit counted(std::atomic<std::size_t>& clients) noexcept : clients_(clients) {
+  counted(std::atomic<std::size_t>& clients, news_of_clients& news) : clients_(clients) {
     clients_.fetch_add(1, std::memory_order_relaxed);
+    news.publish({});
   }
   counted(const counted&) = delete;
   counted& operator=(const counted&) = delete;
@@ -178,6 +183,7 @@ struct tick_server::implementation {
   int listening = -1;
   std::atomic<std::uint64_t> next_number{1};
   std::atomic<std::size_t> clients{0};
+  news_of_clients news;
   broadcast<frame> frames;
   event ended;
 };
@@ -187,7 +193,7 @@ task<void> tick_server::implementation::send(tcp::socket& socket) {
   // First the number: what is published meanwhile counts as missing rather than as sent twice.
   const bytes greeting = hello(session, next_number, options.symbols);
   auto mine = frames.subscribe(options.lag);
-  const counted one_more(clients);
+  const counted one_more(clients, news);
   co_await write_one(socket, greeting, options.patience);
   const bytes heartbeat = framed(frame_kind::heartbeat, 0);
   std::vector<frame> some;
@@ -271,11 +277,22 @@ task<void> tick_server::publish(std::span<const tick> ticks) {
 
 void tick_server::close() {
   implementation_->frames.close();
+  implementation_->news.publish({});
   implementation_->ended.set();
 }
 
 std::size_t tick_server::clients() const noexcept {
   return implementation_->clients.load(std::memory_order_relaxed);
+}
+
+task<void> tick_server::wait_for_clients(std::size_t count) {
+  std::uint64_t seen = 0;
+  for (;;) {
+    if (implementation_->frames.closed()) throw queue_closed("tick_server::wait_for_clients(): it is closed");
+    if (clients() >= count) co_return;
+    const auto change = co_await implementation_->news.newer(seen);
+    seen = change->version;
+  }
 }
 
 }  // namespace weft

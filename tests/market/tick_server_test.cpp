@@ -1,6 +1,7 @@
 #include <async/coroutines.hpp>
 #include <weft/async/gather.hpp>
 #include <weft/async/task_group.hpp>
+#include <weft/async/timeout.hpp>
 #include <weft/core/error.hpp>
 #include <weft/market/tick_client.hpp>
 #include <weft/market/tick_server.hpp>
@@ -77,12 +78,12 @@ TEST(tick_server, gives_all_ticks_to_all_clients) {
         group.spawn(each->run());
         group.spawn(each->take());
       }
-      co_await weft_test::until([&] { return server.clients() == 3; });
+      co_await server.wait_for_clients(3);
       const std::span<const tick> first(all.data(), 10'000);
       co_await server.publish(first);
       group.spawn(late.run());
       group.spawn(late.take());
-      co_await weft_test::until([&] { return server.clients() == 4; });
+      co_await server.wait_for_clients(4);
       const std::span<const tick> second(all.data() + 10'000, 20'000);
       co_await server.publish(second);
       server.close();
@@ -100,6 +101,51 @@ TEST(tick_server, gives_all_ticks_to_all_clients) {
   EXPECT_EQ(server.clients(), 0U);
 }
 
+TEST(tick_server, says_when_clients_have_come) {
+  tick_server server;
+  reader first(server);
+  reader second(server);
+  in_coroutine([&]() -> task<> {
+    co_await weft::with_task_group([&](weft::task_group& group) -> task<> {
+      co_await server.wait_for_clients(0);
+      group.spawn(server.run());
+      auto never = server.wait_for_clients(1000);
+      bool late = false;
+      try {
+        co_await weft::timeout(std::move(never), 1ms);
+      } catch (const weft::timeout_error&) {
+        late = true;
+      }
+      EXPECT_TRUE(late);
+      bool both = false;
+      std::size_t when_both = 0;
+      group.spawn([](tick_server& from, bool& done, std::size_t& seen) -> task<> {
+        co_await from.wait_for_clients(2);
+        seen = from.clients();
+        done = true;
+      }(server, both, when_both));
+      group.spawn(first.run());
+      group.spawn(first.take());
+      co_await server.wait_for_clients();
+      EXPECT_FALSE(both);
+      group.spawn(second.run());
+      group.spawn(second.take());
+      co_await weft_test::until([&] { return both; });
+      EXPECT_EQ(when_both, 2U);
+      bool refused = false;
+      group.spawn([](tick_server& from, bool& closed) -> task<> {
+        try {
+          co_await from.wait_for_clients(3);
+        } catch (const weft::queue_closed&) {
+          closed = true;
+        }
+      }(server, refused));
+      server.close();
+      co_await weft_test::until([&] { return refused; });
+    });
+  });
+}
+
 TEST(tick_server, lets_those_who_are_slow_miss_some) {
   tick_server server({.capacity = 1, .lag = weft::lag_policy::drop_oldest});
   reader slow(server, 1);
@@ -108,7 +154,7 @@ TEST(tick_server, lets_those_who_are_slow_miss_some) {
     co_await weft::with_task_group([&](weft::task_group& group) -> task<> {
       group.spawn(server.run());
       group.spawn(slow.run());
-      co_await weft_test::until([&] { return server.clients() == 1; });
+      co_await server.wait_for_clients();
       co_await server.publish(all);  // waits for nobody
       group.spawn(slow.take());
       server.close();
@@ -129,7 +175,7 @@ TEST(tick_server, drops_who_takes_nothing) {
     idle.connect({asio::ip::address_v4::loopback(), server.port()});
     co_await weft::with_task_group([&](weft::task_group& group) -> task<> {
       group.spawn(server.run());
-      co_await weft_test::until([&] { return server.clients() == 1; });
+      co_await server.wait_for_clients();
       co_await server.publish(all);  // waits for a client that does not read, until that is dropped
       co_await weft_test::until([&] { return server.clients() == 0; });
       server.close();

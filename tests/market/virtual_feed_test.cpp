@@ -103,7 +103,7 @@ outcome live(const std::vector<tick>& ticks) {
   return outcome_of([&](virtual_feed& feed) {
     in_coroutine([&]() -> task<> {
       const auto publish = [&]() -> task<> {
-        co_await weft_test::until([&] { return server.clients() == 1; });
+        co_await server.wait_for_clients();
         co_await server.publish(ticks);
         server.close();
       };

@@ -36,6 +36,7 @@ struct tick_server_options {
 ///
 ///     weft::tick_server server({.port = 9000, .symbols = {"IBM"}});
 ///     group.spawn([&] { return server.run(); });
+///     co_await server.wait_for_clients();
 ///     co_await server.publish(ticks);
 ///
 /// Bytes are not encrypted and clients not asked who they are: across a network, that is a tunnel's job.
@@ -69,6 +70,12 @@ class tick_server {
 
   /// How many clients are connected; a momentary value.
   std::size_t clients() const noexcept;
+
+  /// Waits until so many are connected: what is published before a client comes is not for it. Throws
+  /// queue_closed once the server is closed.
+  ///
+  /// Cancellation: nothing has changed.
+  task<void> wait_for_clients(std::size_t count = 1);
 
  private:
   struct implementation;
