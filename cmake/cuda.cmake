@@ -39,7 +39,8 @@ function(weft_add_cuda_kernels layer)
   target_sources(weft_${layer} PRIVATE ${sources})
   target_compile_definitions(weft_${layer} PRIVATE WEFT_HAS_CUDA=1)
   target_link_libraries(weft_${layer} PUBLIC ${WEFT_TARGET_CUDAToolkit})
-  # CMake before 3.26 does not know that nvcc 12 and later speak C++20, so CUDA_STANDARD cannot ask for it.
-  target_compile_options(weft_${layer} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>)
+  # CMake before 3.26 does not know that nvcc 12 and later speak C++20, so CUDA_STANDARD cannot ask for it. The
+  # program's own .cu files include weft's headers, which use std::array on the GPU.
+  target_compile_options(weft_${layer} PUBLIC "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr>")
   set_property(GLOBAL APPEND PROPERTY WEFT_LAYER_${layer}_PACKAGES CUDAToolkit)
 endfunction()

@@ -36,10 +36,6 @@ path_arguments arguments_of(const brownian_settings& settings);
 /// By the kernels of an instruction set.
 void fill_paths(isa level, const path_arguments& arguments, path_range range, float* values, float* controls);
 
-/// By those of a GPU; arguments are the host's, and so are the results.
-path_results gpu_results(const cuda_context& context, const path_arguments& arguments, path_range range,
-                         bool control, bool want_values);
-
 /// Geometric Brownian motions with an option on them.
 class brownian_program final : public path_program {
  public:
@@ -52,9 +48,7 @@ class brownian_program final : public path_program {
     fill_paths(level, arguments_of(settings_), range, values, controls);
   }
   future<path_results> in_worker(process_pool& pool, path_range range, bool want_values) const override;
-  path_results on_gpu(const cuda_context& context, path_range range, bool want_values) const override {
-    return gpu_results(context, arguments_of(settings_), range, settings_.control, want_values);
-  }
+  path_results on_gpu(const cuda_context& context, path_range range, bool want_values) const override;
 
  private:
   brownian_settings settings_;

@@ -3,7 +3,8 @@
 #include <weft/core/error.hpp>
 
 #include <cmath>    // for std::isfinite
-#include <cstdint>  // for std::int64_t
+#include <cstdint>  // for std::int32_t, std::int64_t
+#include <limits>   // for std::numeric_limits
 #include <string>   // for std::string, std::to_string
 
 namespace weft::detail {
@@ -15,10 +16,10 @@ inline void require(bool holds, const std::string& who, const std::string& field
   throw invalid_argument(who + ": " + field + " is " + std::to_string(value) + ", it must be " + allowed);
 }
 
-/// Throws invalid_argument unless there is at least one step.
+/// Throws invalid_argument unless there is a step, and a number of 32 bits for each.
 inline void require_steps(const std::string& who, std::int64_t steps) {
-  if (steps < 1) {
-    throw invalid_argument(who + ": steps is " + std::to_string(steps) + ", it must be at least 1");
+  if (steps < 1 || steps > std::numeric_limits<std::int32_t>::max()) {
+    throw invalid_argument(who + ": steps is " + std::to_string(steps) + ", it must be 1 to 2147483647");
   }
 }
 

@@ -26,39 +26,27 @@ class scratch_layout {
 
 }  // namespace
 
-path_results gpu_results(const cuda_context& context, const path_arguments& arguments, path_range range,
-                         bool control, bool want_values) {
-  const auto assets = static_cast<std::size_t>(arguments.assets);
+path_results gpu_results(const cuda_context& context, path_range range, bool control, bool want_values,
+                         std::size_t room, const gpu_simulation& simulate) {
   const auto count = static_cast<std::size_t>(range.end - range.begin);
   const auto parts = static_cast<std::size_t>(range.parts());
   scratch_layout layout;
-  const std::size_t drift = layout.add(assets * sizeof(float));
-  const std::size_t loading = layout.add(assets * assets * sizeof(float));
-  const std::size_t weight = layout.add(assets * sizeof(float));
+  const std::size_t beside = layout.add(room);
   const std::size_t values = layout.add(count * sizeof(float));
   const std::size_t controls = layout.add(control ? count * sizeof(float) : 0);
   const std::size_t moments = layout.add(parts * sizeof(path_moments));
   auto* const memory = static_cast<std::byte*>(context.scratch(layout.bytes()));
-  const auto floats = [memory](std::size_t at) { return reinterpret_cast<float*>(memory + at); };
-
-  context.copy(floats(drift), arguments.drift, assets * sizeof(float));
-  context.copy(floats(loading), arguments.loading, assets * assets * sizeof(float));
-  context.copy(floats(weight), arguments.weight, assets * sizeof(float));
-  path_arguments there = arguments;
-  there.drift = floats(drift);
-  there.loading = floats(loading);
-  there.weight = floats(weight);
-  float* const control_values = control ? floats(controls) : nullptr;
-  gpu::paths(context.stream(), there, range.begin, range.end, floats(values), control_values);
+  auto* const paid = reinterpret_cast<float*>(memory + values);
+  auto* const controlled = control ? reinterpret_cast<float*>(memory + controls) : nullptr;
+  simulate(memory + beside, paid, controlled);
 
   path_results results;
   if (want_values) {
     results.values.resize(count);
-    context.copy(results.values.data(), floats(values), count * sizeof(float));
+    context.copy(results.values.data(), paid, count * sizeof(float));
   } else {
     auto* const of_parts = reinterpret_cast<path_moments*>(memory + moments);
-    gpu::moments(context.stream(), floats(values), control_values, static_cast<std::int64_t>(count),
-                 of_parts);
+    gpu::moments(context.stream(), paid, controlled, static_cast<std::int64_t>(count), of_parts);
     results.moments.resize(parts);
     context.copy(results.moments.data(), of_parts, parts * sizeof(path_moments));
   }
@@ -66,10 +54,35 @@ path_results gpu_results(const cuda_context& context, const path_arguments& argu
   return results;
 }
 
+path_results brownian_program::on_gpu(const cuda_context& context, path_range range, bool want_values) const {
+  path_arguments arguments = arguments_of(settings_);
+  const auto assets = static_cast<std::size_t>(arguments.assets);
+  const auto simulate = [&](std::byte* room, float* values, float* controls) {
+    if (assets > 1) {
+      auto* there = reinterpret_cast<float*>(room);
+      const auto move = [&](const float*& from, std::size_t count) {
+        context.copy(there, from, count * sizeof(float));
+        from = there;
+        there += count;
+      };
+      move(arguments.drift, assets);
+      move(arguments.loading, assets * assets);
+      move(arguments.weight, assets);
+    }
+    gpu::paths(context.stream(), arguments, range.begin, range.end, values, controls);
+  };
+  return gpu_results(context, range, settings_.control, want_values, assets * (assets + 2) * sizeof(float),
+                     simulate);
+}
+
 #else
 
-path_results gpu_results(const cuda_context&, const path_arguments&, path_range, bool, bool) {
+path_results gpu_results(const cuda_context&, path_range, bool, bool, std::size_t, const gpu_simulation&) {
   throw error("monte_carlo: this build of weft has no CUDA kernels; build it with WEFT_CUDA=ON");
+}
+
+path_results brownian_program::on_gpu(const cuda_context& context, path_range range, bool want_values) const {
+  return gpu_results(context, range, settings_.control, want_values, 0, {});
 }
 
 #endif

@@ -8,10 +8,11 @@
 struct CUstream_st;
 
 // The kernels of src/market/cuda/: each enqueues its work on a stream and throws cuda_error if it cannot.
-// Pointers, those in the arguments too, are to the device's memory. None is called for no paths.
+// Pointers are to the device's memory. None is called for no paths.
 namespace weft::detail::gpu {
 
-/// As path_kernel_table::paths.
+/// As path_kernel_table::paths; what the arguments point to is the device's if there are several assets, and
+/// otherwise the host's.
 void paths(CUstream_st*, const path_arguments&, std::int64_t begin, std::int64_t end, float* values,
            float* controls);
 /// The moments of each part of `count` paths; controls may be null.

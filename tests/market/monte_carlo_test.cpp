@@ -2,9 +2,10 @@
 #include <weft/compute/cuda_device.hpp>
 #include <weft/core/error.hpp>
 #include <weft/market/closed_form.hpp>
+#include <weft/market/detail/functor_path.hpp>
 #include <weft/market/monte_carlo.hpp>
-#include <weft/market/path_math.hpp>
 
+#include "own_paths.hpp"
 #include "quantlib.hpp"
 
 #include <gtest/gtest.h>
@@ -252,36 +253,6 @@ TEST(monte_carlo, ends_when_it_is_enough) {
   EXPECT_GE(timed.paths, 65536);
 }
 
-// A motion and a payoff as a program brings them along.
-struct own_motion {
-  float spot, drift, deviation;
-  struct state {
-    float logarithm;
-  };
-  static constexpr int factors = 1;
-  state start() const { return {0.0F}; }
-  void step(state& at, const std::array<float, 1>& normals, float time) const {
-    at.logarithm += drift * time + deviation * weft::path_math::sqrt(time) * normals[0];
-  }
-  float price(const state& at) const { return spot * weft::path_math::exp(at.logarithm); }
-};
-
-struct own_mean {
-  float strike, steps;
-  struct state {
-    float sum;
-    int seen;
-  };
-  state start(float) const { return {0.0F, 0}; }
-  void observe(state& at, float price) const {
-    at.sum += price;
-    ++at.seen;
-  }
-  float value(const state& at, float) const { return weft::path_math::max(at.sum / steps - strike, 0.0F); }
-  float control(const state&, float price) const { return price; }
-  double control_mean() const { return 100.0 * std::exp(0.02); }
-};
-
 constexpr own_motion motion{100.0F, 0.03F - 0.01F - 0.5F * 0.2F * 0.2F, 0.2F};
 constexpr own_mean payoff{100.0F, 9.0F};
 
@@ -365,7 +336,27 @@ TEST(monte_carlo, agrees_with_a_gpu) {
     const auto there = monte_carlo(usual, option, options);
     EXPECT_NEAR(there.value, here.value, 1e-3);
     EXPECT_NEAR(there.standard_error, here.standard_error, 1e-4);
+
+    options.place = {};
+    const auto own = monte_carlo(motion, payoff, options);
+    options.place = weft::make_executor("cuda");
+    EXPECT_NEAR(monte_carlo(motion, payoff, options).value, own.value, 1e-3);
+    EXPECT_NEAR(monte_carlo(motion, payoff, options).standard_error, own.standard_error, 1e-4);
   }
+  const own_pair_of_motions pair{100.0F, 0.02F, 0.2F};
+  for (const bool antithetic : {false, true}) {
+    monte_carlo_options options{.steps = 9, .paths = 20001, .antithetic = antithetic};
+    const auto here = path_values(pair, payoff, options);
+    options.place = weft::make_executor("cuda");
+    const auto there = path_values(pair, payoff, options);
+    for (std::size_t i = 0; i < here.size(); ++i) ASSERT_NEAR(there[i], here[i], 1e-3) << i;
+  }
+}
+
+TEST(monte_carlo, has_gpu_code_of_ones_own_where_there_is_a_compiler_for_it) {
+  using weft::detail::functor_on_gpu;
+  EXPECT_EQ((functor_on_gpu<own_motion, own_mean> != nullptr), weft::built_with_cuda());
+  EXPECT_EQ((functor_on_gpu<own_pair_of_motions, own_mean> != nullptr), weft::built_with_cuda());
 }
 
 TEST(monte_carlo, names_what_cannot_be) {
@@ -393,6 +384,8 @@ TEST(monte_carlo, names_what_cannot_be) {
   EXPECT_NE(refusal(usual, barrier_option{}, {}).find("barrier is 0"), std::string::npos);
   EXPECT_NE(refusal(usual, option, {.maturity = -1}).find("maturity is -1"), std::string::npos);
   EXPECT_NE(refusal(usual, option, {.steps = 0}).find("steps is 0"), std::string::npos);
+  EXPECT_NE(refusal(usual, option, {.steps = std::int64_t{1} << 31}).find("it must be 1 to 2147483647"),
+            std::string::npos);
   EXPECT_NE(refusal(usual, option, {.paths = 1}).find("paths is 1"), std::string::npos);
   EXPECT_NE(refusal(usual, option, {.confidence = 1}).find("confidence is 1"), std::string::npos);
   EXPECT_NE(refusal(usual, option, {.target_error = -1}).find("target_error is -1"), std::string::npos);

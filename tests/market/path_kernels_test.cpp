@@ -1,6 +1,8 @@
+#include <weft/compute/cuda_device.hpp>
 #include <weft/compute/isa.hpp>
 #include <weft/core/philox.hpp>
-#include <weft/market/detail/path_program.hpp>
+#include <weft/market/detail/functor_program.hpp>
+#include <weft/market/detail/path_loop.hpp>
 #include <weft/market/path_math.hpp>
 
 #include "emulated_gpu.hpp"
@@ -31,11 +33,41 @@ std::vector<float> normals(weft::isa level, std::uint64_t seed, std::int64_t fac
   return result;
 }
 
+/// A GPU's functions with errors that are nowhere larger.
+struct worst_math {
+  static float log2(float x) {
+    const float exact = std::log2(x);
+    return exact + 0x1p-22F * (x > 0.5F && x < 2.0F ? 1.0F : exact);
+  }
+  static float root(float x) { return std::sqrt(x) * (1.0F - 0x1p-23F); }
+  static float sine(float x) { return std::sin(x) + 3.6e-7F; }
+  static float cosine(float x) { return std::cos(x) - 4.4e-7F; }
+};
+
+/// As normals(), by what a GPU's threads run.
+template <class Math>
+std::vector<float> gpu_normals(std::uint64_t seed, std::int64_t factor, std::int64_t block,
+                               std::int64_t begin, std::int64_t count) {
+  const weft::detail::path_keys keys(seed);
+  std::vector<float> result(static_cast<std::size_t>(4 * count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    float drawn[4];
+    weft::detail::draw_normals<Math>(keys, begin + i, static_cast<std::uint32_t>(block),
+                                     static_cast<int>(factor), drawn);
+    for (std::int64_t step = 0; step < 4; ++step)
+      result[static_cast<std::size_t>(step * count + i)] = drawn[step];
+  }
+  return result;
+}
+
 TEST(path_kernels, draw_the_blocks_of_philox) {
   constexpr std::uint64_t seed = 0x123456789abcdef0;
   constexpr std::int64_t begin = (std::int64_t{1} << 32) - 5;  // both words of the path
+  std::vector<std::vector<float>> everywhere{gpu_normals<weft::detail::gpu_math>(seed, 3, 7, begin, 21)};
   for (const weft::isa level : weft::supported_isas()) {
-    const auto drawn = normals(level, seed, 3, 7, begin, 21);
+    everywhere.push_back(normals(level, seed, 3, 7, begin, 21));
+  }
+  for (const auto& drawn : everywhere) {
     for (std::int64_t i = 0; i < 21; ++i) {
       // The counter is (path, block, factor), as philox has (index, stream).
       const auto words =
@@ -45,18 +77,19 @@ TEST(path_kernels, draw_the_blocks_of_philox) {
         const double radius = std::sqrt(-2.0 * std::log(uniform));
         const double angle = 2.0 * std::numbers::pi * (words[pair + 1] >> 8) * 0x1p-24;
         const auto at = static_cast<std::size_t>(i) + pair * 21;
-        ASSERT_NEAR(drawn[at], radius * std::cos(angle), 2e-6) << to_string(level);
-        ASSERT_NEAR(drawn[at + 21], radius * std::sin(angle), 2e-6) << to_string(level);
+        ASSERT_NEAR(drawn[at], radius * std::cos(angle), 2e-6);
+        ASSERT_NEAR(drawn[at + 21], radius * std::sin(angle), 2e-6);
       }
     }
   }
 }
 
-TEST(path_kernels, draw_normal_numbers) {
+template <class Draw>
+void expect_normal_numbers(const Draw& draw) {
   constexpr std::int64_t paths = 50000;
   constexpr double count = 4.0 * paths;
   std::vector<double> all;
-  const auto drawn = normals(weft::selected_isa(), 11, 0, 0, 0, paths);
+  const std::vector<float> drawn = draw(11, 0, 0, 0, paths);
   all.assign(drawn.begin(), drawn.end());
   double moment[7] = {};
   for (const double x : all) {
@@ -101,10 +134,25 @@ TEST(path_kernels, draw_normal_numbers) {
     for (std::size_t other = 0; other < one; ++other)
       EXPECT_LT(std::abs(correlation(steps(one), steps(other))), 4.0);
   }
-  EXPECT_LT(std::abs(correlation(drawn, normals(weft::selected_isa(), 11, 0, 0, 1, paths))), 4.0);
-  EXPECT_LT(std::abs(correlation(drawn, normals(weft::selected_isa(), 11, 0, 1, 0, paths))), 4.0);
-  EXPECT_LT(std::abs(correlation(drawn, normals(weft::selected_isa(), 11, 1, 0, 0, paths))), 4.0);
-  EXPECT_LT(std::abs(correlation(drawn, normals(weft::selected_isa(), 12, 0, 0, 0, paths))), 4.0);
+  EXPECT_LT(std::abs(correlation(drawn, draw(11, 0, 0, 1, paths))), 4.0);
+  EXPECT_LT(std::abs(correlation(drawn, draw(11, 0, 1, 0, paths))), 4.0);
+  EXPECT_LT(std::abs(correlation(drawn, draw(11, 1, 0, 0, paths))), 4.0);
+  EXPECT_LT(std::abs(correlation(drawn, draw(12, 0, 0, 0, paths))), 4.0);
+}
+
+TEST(path_kernels, draw_normal_numbers) {
+  expect_normal_numbers([](auto... what) { return normals(weft::selected_isa(), what...); });
+}
+
+TEST(path_kernels, draw_normal_numbers_by_what_a_gpu_rounds_worst) {
+  expect_normal_numbers([](auto... what) { return gpu_normals<worst_math>(what...); });
+  // The ends: the largest radius, and none.
+  float drawn[2];
+  weft::detail::normals_of<worst_math>(0, 0, drawn);
+  EXPECT_NEAR(drawn[0], std::sqrt(64.0 * std::numbers::ln2), 1e-4);
+  EXPECT_NEAR(drawn[1], 0.0, 1e-4);
+  weft::detail::normals_of<worst_math>(0xffffffffU, 0x80000000U, drawn);
+  EXPECT_NEAR(drawn[0], 0.0, 1e-3);
 }
 
 // Arguments with the arrays that they point to.
@@ -135,9 +183,6 @@ struct simulated {
 };
 
 TEST(path_kernels, pay_the_same_on_every_backend) {
-#ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "ThreadSanitizer does not follow the emulated GPU's fibers";
-#endif
   constexpr std::int64_t begin = 4096;
   constexpr std::int64_t count = 1301;
   for (const auto payoff : {path_payoff::european, path_payoff::arithmetic_mean, path_payoff::geometric_mean,
@@ -172,6 +217,56 @@ TEST(path_kernels, pay_the_same_on_every_backend) {
         }
       }
     }
+  }
+}
+
+template <class Motion>
+void expect_the_same_of_ones_own(const Motion& motion) {
+  const own_mean payoff{100.0F, 10.0F};
+  const weft::detail::path_range range{4096, 4096 + 1301};
+  const auto count = static_cast<std::size_t>(range.end - range.begin);
+  for (const std::int64_t steps : {1, 2, 3, 4, 11}) {
+    for (const bool antithetic : {false, true}) {
+      const weft::detail::functor_settings settings{.seed = std::uint64_t{5} << 30,
+                                                    .steps = steps,
+                                                    .time = 1.0F / static_cast<float>(steps),
+                                                    .antithetic = antithetic,
+                                                    .control = true};
+      const weft::detail::functor_program<Motion, own_mean> program(motion, payoff, settings);
+      std::vector<float> here(count);
+      std::vector<float> controls_here(count);
+      program.fill(weft::selected_isa(), range, here.data(), controls_here.data());
+      std::vector<float> values(count);
+      std::vector<float> controls(count);
+      weft::detail::functor_on_gpu<Motion, own_mean>(nullptr, motion, payoff, settings, range, values.data(),
+                                                     controls.data());
+      for (std::size_t i = 0; i < count; ++i) {
+        ASSERT_NEAR(values[i], here[i], 2e-4F) << i << " of " << steps << " steps";
+        ASSERT_NEAR(controls[i], controls_here[i], 2e-4F) << i << " of " << steps << " steps";
+      }
+      if (weft::built_with_cuda()) {
+        EXPECT_EQ(values_on_emulated_gpu(program, range).values, values);
+      } else {
+        EXPECT_THROW(values_on_emulated_gpu(program, range), weft::error);
+      }
+    }
+  }
+}
+
+TEST(path_kernels, take_models_and_payoffs_of_ones_own_to_a_gpu) {
+  expect_the_same_of_ones_own(emulated_motion{{100.0F, 0.01F, 0.2F}});
+  expect_the_same_of_ones_own(emulated_pair_of_motions{{100.0F, 0.01F, 0.1F}});
+}
+
+TEST(path_kernels, say_what_a_gpu_needs) {
+  struct unknown_motion : own_motion {};
+  const weft::detail::functor_program<unknown_motion, own_mean> program(
+      unknown_motion{{100.0F, 0.01F, 0.2F}}, own_mean{100.0F, 1.0F}, weft::monte_carlo_options{.steps = 1});
+  try {
+    values_on_emulated_gpu(program, {0, 10});
+    FAIL();
+  } catch (const weft::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("weft::cuda_paths"), std::string::npos);
   }
 }
 

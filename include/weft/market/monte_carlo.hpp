@@ -6,6 +6,7 @@
 #include <weft/market/geometric_brownian.hpp>
 #include <weft/market/monte_carlo_options.hpp>
 #include <weft/market/option.hpp>
+#include <weft/market/path_model.hpp>
 
 #include <vector>  // for std::vector
 
@@ -36,7 +37,8 @@ std::vector<double> path_values(const geometric_brownian& model, const path_opti
                                 const monte_carlo_options& options = {});
 
 /// The same for a model and a payoff of one's own (docs/market.md): the mean of what paths pay. A payoff that
-/// shall be discounted does it itself. Simulated on everything but a GPU.
+/// shall be discounted does it itself. A GPU needs their code for it, see cuda_paths.cuh; without it this
+/// throws invalid_argument there.
 template <path_model Model, path_payoff_of Payoff>
 estimate monte_carlo(const Model& model, const Payoff& payoff, const monte_carlo_options& options = {}) {
   return detail::estimate_paths(detail::functor_program<Model, Payoff>(model, payoff, options), options);

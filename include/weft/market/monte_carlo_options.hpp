@@ -11,7 +11,7 @@ namespace weft {
 struct monte_carlo_options {
   /// In years, at least 0.
   double maturity = 1.0;
-  /// Equal steps until then, at least 1.
+  /// Equal steps until then, 1 to 2^31 - 1.
   std::int64_t steps = 252;
   /// How many samples at most; at least 2.
   std::int64_t paths = 1 << 20;

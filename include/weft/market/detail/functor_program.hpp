@@ -1,61 +1,20 @@
 #pragma once
 
 #include <weft/core/error.hpp>
+#include <weft/market/detail/functor_path.hpp>
 #include <weft/market/detail/path_program.hpp>
 #include <weft/market/monte_carlo_options.hpp>
 
-#include <algorithm>    // for std::min
-#include <array>        // for std::array
-#include <bit>          // for std::bit_cast
-#include <concepts>     // for std::convertible_to
-#include <cstddef>      // for std::byte, std::size_t
-#include <cstdint>      // for std::int64_t, std::uint64_t
-#include <cstring>      // for std::memcpy
-#include <memory>       // for std::make_unique
-#include <string>       // for std::string
-#include <type_traits>  // for std::is_trivially_copyable_v
+#include <algorithm>  // for std::min
+#include <array>      // for std::array
+#include <bit>        // for std::bit_cast
+#include <cstddef>    // for std::byte, std::size_t
+#include <cstdint>    // for std::int64_t
+#include <cstring>    // for std::memcpy
+#include <memory>     // for std::make_unique
+#include <string>     // for std::string
 
-namespace weft {
-
-/// A model of one's own: how a state begins, how a step of `time` years with `factors` independent normal
-/// numbers moves it, and the price that a payoff sees. It is copied byte by byte, also to other processes.
-template <class M>
-concept path_model = std::is_trivially_copyable_v<M> && std::is_trivially_copyable_v<typename M::state> &&
-                     (M::factors > 0) &&
-                     requires(const M& model, typename M::state& state,
-                              const std::array<float, M::factors>& normals, float time) {
-  { model.start() } -> std::convertible_to<typename M::state>;
-  model.step(state, normals, time);
-  { model.price(state) } -> std::convertible_to<float>;
-};
-
-/// A payoff of one's own: a state that sees the price at the beginning and after each step, and what is paid,
-/// given the state and the last price. With control(state, price) and control_mean() it has a control
-/// variate.
-template <class P>
-concept path_payoff_of = std::is_trivially_copyable_v<P> && std::is_trivially_copyable_v<typename P::state> &&
-    requires(const P& payoff, typename P::state& state, float price) {
-  { payoff.start(price) } -> std::convertible_to<typename P::state>;
-  payoff.observe(state, price);
-  { payoff.value(state, price) } -> std::convertible_to<float>;
-};
-
-namespace detail {
-
-template <class P>
-concept controlled_payoff = requires(const P& payoff, const typename P::state& state, float price) {
-  { payoff.control(state, price) } -> std::convertible_to<float>;
-  { payoff.control_mean() } -> std::convertible_to<double>;
-};
-
-/// What a worker needs beside model and payoff.
-struct functor_settings {
-  std::uint64_t seed = 0;
-  std::int64_t steps = 1;
-  float time = 0.0F;
-  bool antithetic = false;
-  bool control = false;
-};
+namespace weft::detail {
 
 /// So many paths take a step together: their states stay in a core's first cache.
 inline constexpr std::size_t functor_block = 256;
@@ -197,10 +156,18 @@ class functor_program final : public path_program {
     return pool.submit<&functors_in_worker<Model, Payoff>>(bytes, settings_, range, want_values);
   }
 
-  path_results on_gpu(const cuda_context&, path_range, bool) const override {
-    throw invalid_argument(
-        "monte_carlo: a model or payoff of one's own has no GPU code; simulate it on a CPU executor or a "
-        "pool");
+  path_results on_gpu(const cuda_context& context, path_range range, bool want_values) const override {
+    const auto launch = functor_on_gpu<Model, Payoff>;
+    if (launch == nullptr) {
+      throw invalid_argument(
+          "monte_carlo: the program has no GPU code of this model with this payoff; have "
+          "`template struct weft::cuda_paths<MODEL, PAYOFF>;` in a .cu file (weft/market/cuda_paths.cuh), or "
+          "simulate on a CPU executor or a pool");
+    }
+    return gpu_results(context, range, settings_.control, want_values, 0,
+                       [&](std::byte*, float* values, float* controls) {
+                         launch(context.stream(), model_, payoff_, settings_, range, values, controls);
+                       });
   }
 
  private:
@@ -221,5 +188,4 @@ path_results functors_in_worker(const std::string& bytes, functor_settings setti
   return results_of(program, selected_isa(), range, want_values);
 }
 
-}  // namespace detail
-}  // namespace weft
+}  // namespace weft::detail

@@ -14,4 +14,12 @@ struct path_moments {
   double xx = 0.0, yy = 0.0, xy = 0.0;
 };
 
+/// Paths [begin, end); begin is a multiple of paths_in_part.
+struct path_range {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+
+  std::int64_t parts() const { return (end - begin + paths_in_part - 1) / paths_in_part; }
+};
+
 }  // namespace weft::detail

@@ -7,9 +7,11 @@
 #include <weft/pool/future.hpp>
 #include <weft/pool/process_pool.hpp>
 
-#include <cstdint>  // for std::int64_t, std::uint64_t
-#include <span>     // for std::span
-#include <vector>   // for std::vector
+#include <cstddef>     // for std::byte, std::size_t
+#include <cstdint>     // for std::int64_t, std::uint64_t
+#include <functional>  // for std::function
+#include <span>        // for std::span
+#include <vector>      // for std::vector
 
 namespace weft {
 
@@ -19,14 +21,6 @@ namespace detail {
 
 /// Of values, and of controls unless there are none.
 path_moments moments_of(std::span<const float> values, std::span<const float> controls);
-
-/// Paths [begin, end); begin is a multiple of paths_in_part.
-struct path_range {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-
-  std::int64_t parts() const { return (end - begin + paths_in_part - 1) / paths_in_part; }
-};
 
 /// What a range of paths gives: what each pays, or the moments of each part.
 struct path_results {
@@ -52,6 +46,14 @@ class path_program {
   virtual future<path_results> in_worker(process_pool& pool, path_range range, bool want_values) const = 0;
   virtual path_results on_gpu(const cuda_context& context, path_range range, bool want_values) const = 0;
 };
+
+/// Enqueues the kernel that simulates a range on a GPU: `room` is as much of the GPU's memory as was asked
+/// for, values and controls are its too, and controls is null if not wanted.
+using gpu_simulation = std::function<void(std::byte* room, float* values, float* controls)>;
+
+/// The results of a range on a GPU.
+path_results gpu_results(const cuda_context& context, path_range range, bool control, bool want_values,
+                         std::size_t room, const gpu_simulation& simulate);
 
 /// The results of a range on this thread.
 path_results results_of(const path_program& program, isa level, path_range range, bool want_values);
