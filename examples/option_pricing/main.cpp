@@ -1,6 +1,7 @@
 // The price of an option by simulation, with more and more paths, beside its formula: on the CPU, and on a
 // GPU if there is one.
 
+#include "lookback.hpp"
 #include "page.hpp"
 
 #include <weft/compute/any_executor.hpp>
@@ -14,6 +15,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -42,7 +44,7 @@ const std::map<std::string, weft::barrier_kind> barriers{{"up-and-in", weft::bar
                                                          {"down-and-out", weft::barrier_kind::down_and_out}};
 
 std::vector<std::string> payoffs() {
-  std::vector<std::string> names{"european", "asian", "geometric-asian"};
+  std::vector<std::string> names{"european", "asian", "geometric-asian", "lookback"};
   for (const auto& [name, kind] : barriers) names.push_back(name);
   return names;
 }
@@ -61,6 +63,7 @@ weft::path_option option_of(const options& chosen) {
 /// What the formula says, where there is one. That of a barrier which is watched after each step is the
 /// continuous one's, with the barrier moved.
 std::optional<double> formula_of(const options& chosen) {
+  if (chosen.payoff == "lookback") return std::nullopt;
   const auto option = option_of(chosen);
   if (const auto* european = std::get_if<weft::european_option>(&option)) {
     return closed_form(chosen.terms, *european);
@@ -74,11 +77,23 @@ std::optional<double> formula_of(const options& chosen) {
   return closed_form(chosen.terms, barrier);
 }
 
+weft::estimate price_of(const options& chosen, const weft::monte_carlo_options& simulation) {
+  const weft::market_terms& terms = chosen.terms;
+  if (chosen.payoff == "lookback") {
+    const double drift = terms.rate - terms.dividend_yield - 0.5 * terms.volatility * terms.volatility;
+    const option_pricing::motion model{static_cast<float>(terms.spot), static_cast<float>(drift),
+                                       static_cast<float>(terms.volatility)};
+    const auto discount = static_cast<float>(std::exp(-terms.rate * terms.maturity));
+    return monte_carlo(model, option_pricing::lookback{discount, chosen.put ? -1.0F : 1.0F}, simulation);
+  }
+  const weft::geometric_brownian model{
+      .rate = terms.rate,
+      .assets = {
+          {.spot = terms.spot, .volatility = terms.volatility, .dividend_yield = terms.dividend_yield}}};
+  return monte_carlo(model, option_of(chosen), simulation);
+}
+
 option_pricing::series simulate(const options& chosen, const std::string& place) {
-  const weft::geometric_brownian model{.rate = chosen.terms.rate,
-                                       .assets = {{.spot = chosen.terms.spot,
-                                                   .volatility = chosen.terms.volatility,
-                                                   .dividend_yield = chosen.terms.dividend_yield}}};
   auto simulation = chosen.simulation;
   const weft::any_executor executor = weft::make_executor(place);
   simulation.place = executor;
@@ -86,7 +101,7 @@ option_pricing::series simulate(const options& chosen, const std::string& place)
   for (std::int64_t paths = std::min<std::int64_t>(1024, chosen.simulation.paths);; paths *= 2) {
     simulation.paths = std::min(paths, chosen.simulation.paths);
     const weft::stopwatch clock;
-    result.estimates.push_back(monte_carlo(model, option_of(chosen), simulation));
+    result.estimates.push_back(price_of(chosen, simulation));
     result.seconds = clock.seconds();
     if (simulation.paths == chosen.simulation.paths) break;
   }
@@ -126,9 +141,9 @@ void run(const options& chosen) {
                all[1].estimates.back().value - all[0].estimates.back().value);
   }
   if (chosen.page.empty()) return;
-  write_page(chosen.page,
-             fmt::format("{} {}, strike {}", chosen.payoff, chosen.put ? "put" : "call", chosen.strike), all,
-             formula);
+  std::string title = chosen.payoff + (chosen.put ? " put" : " call");
+  if (chosen.payoff != "lookback") title += fmt::format(", strike {}", chosen.strike);
+  write_page(chosen.page, title, all, formula);
   fmt::print("the picture is in {}\n", chosen.page);
 }
 
@@ -139,7 +154,8 @@ int main(int count, char** arguments) {
   CLI::App program("Prices an option by simulation, with more and more paths, and by formula.",
                    "option_pricing");
   program.option_defaults()->always_capture_default();
-  program.add_option("--payoff", chosen.payoff, "What it pays")->check(CLI::IsMember(payoffs()));
+  program.add_option("--payoff", chosen.payoff, "What it pays; a lookback has no strike")
+      ->check(CLI::IsMember(payoffs()));
   program.add_flag("--put", chosen.put, "A put instead of a call");
   program.add_option("--strike", chosen.strike, "Strike");
   program.add_option("--barrier", chosen.barrier, "Barrier of the barrier options");
