@@ -25,6 +25,14 @@ using weft::event;
 using weft::semaphore;
 using weft::task;
 
+/// A thread that sets the flag once a coroutine waits for it.
+std::thread setter_of(event& flag) {
+  return std::thread([&flag] {
+    wait_until([&flag] { return flag.waiting() == 1; });
+    flag.set();
+  });
+}
+
 TEST(own_loop, is_known_to_the_coroutines_that_it_runs) {
   EXPECT_EQ(weft::detail::own_loop::current(), nullptr);
   in_coroutine([]() -> task<> {
@@ -44,10 +52,7 @@ TEST(own_loop, lets_in_who_is_woken_while_it_waits_for_a_timer) {
   event flag;
   std::thread setter;
   in_coroutine([&]() -> task<> {
-    setter = std::thread([&flag] {
-      wait_until([&flag] { return flag.waiting() == 1; });
-      flag.set();
-    });
+    setter = setter_of(flag);
     const auto first = co_await weft::race(flag.wait(), weft::sleep_for(std::chrono::hours(1)));
     EXPECT_EQ(first.winner, 0U);
   });
@@ -59,10 +64,7 @@ TEST(own_loop, lets_in_who_is_woken_while_it_never_sleeps) {
   bool woken = false;
   std::thread setter;
   auto wait = [&]() -> task<> {
-    setter = std::thread([&flag] {
-      wait_until([&flag] { return flag.waiting() == 1; });
-      flag.set();
-    });
+    setter = setter_of(flag);
     co_await flag.wait();
     woken = true;
   };
@@ -132,10 +134,7 @@ TEST(own_loop, outlives_the_wake_up_that_ends_it) {
     event flag;
     std::thread setter;
     in_coroutine([&]() -> task<> {
-      setter = std::thread([&flag] {
-        wait_until([&flag] { return flag.waiting() == 1; });
-        flag.set();
-      });
+      setter = setter_of(flag);
       co_await flag.wait();
     });
     setter.join();
