@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include <cstdint>  // for std::uint64_t
+#include <memory>   // for std::make_unique
 #include <utility>  // for std::exchange
+
+#include "async/event_loop.hpp"
 
 namespace weft::detail {
 
@@ -49,8 +52,9 @@ class own_loop::doorbell {
   std::uint64_t count_ = 0;
 };
 
-own_loop::own_loop(boost::asio::io_context& context) noexcept
-    : context_(context), outer_(std::exchange(current_, this)) {}
+own_loop::own_loop() : outer_(std::exchange(current_, this)) {
+  boost::asio::make_service<single_thread_mark>(context_);
+}
 
 own_loop::~own_loop() {
   current_ = outer_;
@@ -67,14 +71,9 @@ void own_loop::run() {
 
 void own_loop::sleep() {
   if (!doorbell_) doorbell_ = std::make_unique<doorbell>(*this);
-  // Either this sees what has been delivered, or whoever delivers it sees that the loop sleeps: each stores
-  // before it loads, all four in one order.
-  asleep_.store(true, std::memory_order_seq_cst);
-  if (delivered_.load(std::memory_order_seq_cst) == nullptr) {
-    context_.run_one();
-  } else {
-    let_in_soon();
-  }
+  // Released with it: the doorbell. Whoever still takes the loop for awake posts, which wakes it as well.
+  asleep_.store(true, std::memory_order_release);
+  context_.run_one();
   asleep_.store(false, std::memory_order_relaxed);
 }
 
@@ -86,13 +85,13 @@ void own_loop::deliver(posted_waiter& item) noexcept {
   do {
     item.next_ = last;
   } while (
-      !delivered_.compare_exchange_weak(last, &item, std::memory_order_seq_cst, std::memory_order_relaxed));
+      !delivered_.compare_exchange_weak(last, &item, std::memory_order_release, std::memory_order_relaxed));
   if (last == nullptr) announce();
   delivering_.fetch_sub(1, std::memory_order_release);
 }
 
 void own_loop::announce() noexcept {
-  if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_relaxed)) {
+  if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false, std::memory_order_acquire)) {
     doorbell_->ring();
   } else {
     let_in_soon();

@@ -25,11 +25,13 @@ class own_loop {
   /// The calling thread's, or null.
   static own_loop* current() noexcept { return current_; }
 
-  explicit own_loop(boost::asio::io_context& context) noexcept;
+  own_loop();
   own_loop(const own_loop&) = delete;
   own_loop& operator=(const own_loop&) = delete;
   ~own_loop();
 
+  /// What its coroutines are started on.
+  boost::asio::io_context& context() noexcept { return context_; }
   bool runs(const boost::asio::any_io_executor& executor) const noexcept {
     const auto* direct = executor.target<boost::asio::io_context::executor_type>();
     return direct != nullptr && &direct->context() == &context_;
@@ -51,7 +53,8 @@ class own_loop {
   void sleep();
 
   static constinit thread_local own_loop* current_;
-  boost::asio::io_context& context_;
+  resume_buffer entrance_;  // outlives what the context still holds
+  boost::asio::io_context context_{1};
   own_loop* outer_;
   std::atomic<int> delivering_{0};
   // The last one delivered, linked to those before it. While there is any, let_in() is about to be called:
@@ -59,8 +62,7 @@ class own_loop {
   std::atomic<waiter*> delivered_{nullptr};
   std::atomic<bool> asleep_{false};           // the next to announce should ring the doorbell
   std::atomic<bool> entrance_posted_{false};  // let_in() is in the loop's queue
-  resume_buffer entrance_;
-  std::unique_ptr<doorbell> doorbell_;  // made when the loop first sleeps
+  std::unique_ptr<doorbell> doorbell_;        // made when the loop first sleeps
 };
 
 }  // namespace weft::detail
