@@ -317,7 +317,7 @@ void at_80_percent(const std::string& name, bench& with) {
 
 void at_20k(const std::string& name, bench& with) {
   constexpr double rate = 20'000;
-  if (with.drive(connections, 0).answered_per_second() < rate)
+  if (with.drive(open_loop_connections, 0).answered_per_second() < rate)
     throw missing(fmt::format("does not answer {} requests/s", rate));
   at_rate(name, with, rate);
 }
