@@ -81,7 +81,7 @@ int main(int count, char** arguments) {
   try {
     if (count < 2 || std::string_view(arguments[1]) != "--serve") {
       return http_cases::measure(count, arguments, http_cases::this_program(),
-                                 {"no_op/64", "idle_connection", "network/at_20k", "network/load80"});
+                                 {"no_op/64", "idle_connection", "network/at_20k", "network/at_28k"});
     }
     serve(http_cases::setup_of(count, arguments));
   } catch (const std::exception& failure) {
