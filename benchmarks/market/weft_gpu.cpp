@@ -66,7 +66,7 @@ std::vector<gpu_case> all_cases() {
        many, steps, 20},
       {"gpu_paths/barrier", [=](const auto& how) { return monte_carlo(model, knock_out(), how); },
        price_of_barrier(), 81, many, steps, 20},
-      {"gpu_paths/own", [=](const auto& how) { return monte_carlo(motion, mean, how); }, price_of_mean, 0,
+      {"gpu_paths/own", [=](const auto& how) { return monte_carlo(motion, mean, how); }, price_of_mean, 115,
        many, steps, 20},
       {"gpu_paths/1000000", [=](const auto& how) { return monte_carlo(model, asian, how); }, price_of_mean,
        96, 1'000'000, steps, 200},

@@ -38,11 +38,11 @@ namespace path_math {
 // Functions without branches, of which the compiler makes vector code where a loop calls them. On a GPU they
 // are the ones that it has.
 
-/// e^x within 2 units in the last place; 0 below -87.3 and infinity above 88.72. Not for what is not a
-/// number.
+/// e^x within 2 units in the last place; 0 below -87.3, where a GPU may have a denormal number, and infinity
+/// above 88.72. Not for what is not a number.
 WEFT_HOST_DEVICE inline float exp(float x) noexcept {
 #ifdef __CUDA_ARCH__
-  return x >= -87.3F ? expf(x) : 0.0F;
+  return expf(x);
 #else
   // Integers and masks instead of choices between floats: GCC would move the work before a choice into its
   // branches, and then see a loop with branches.
