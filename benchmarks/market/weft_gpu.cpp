@@ -1,11 +1,12 @@
 // Paths of a geometric Brownian motion in float on a GPU, random numbers included, beside what its arithmetic
 // allows by the compiled code: docs/market.md has the count.
 
-#include "own_motion.hpp"
+#include "own_mean.hpp"
 
 #include <weft/compute/any_executor.hpp>
 #include <weft/compute/cuda_device.hpp>
 #include <weft/core/error.hpp>
+#include <weft/market/brownian_motion.hpp>
 #include <weft/market/closed_form.hpp>
 #include <weft/market/monte_carlo.hpp>
 #include <weft/observe/stopwatch.hpp>
@@ -55,7 +56,7 @@ double price_of_barrier() {
 std::vector<gpu_case> all_cases() {
   const weft::european_option european{weft::option_type::call, 100};
   const weft::asian_option asian{weft::option_type::call, 100};
-  const own_motion motion{100.0F, 0.03F - 0.5F * 0.2F * 0.2F, 0.2F};
+  const weft::brownian_motion motion(terms);
   const own_mean mean{100.0F, 1.0F / static_cast<float>(steps), std::exp(-0.03F)};
   constexpr std::int64_t many = std::int64_t{1} << 24;
   const double price = closed_form(terms, european);

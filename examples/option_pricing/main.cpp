@@ -7,6 +7,7 @@
 #include <weft/compute/any_executor.hpp>
 #include <weft/compute/cuda_device.hpp>
 #include <weft/core/error.hpp>
+#include <weft/market/brownian_motion.hpp>
 #include <weft/market/closed_form.hpp>
 #include <weft/market/monte_carlo.hpp>
 #include <weft/observe/stopwatch.hpp>
@@ -80,11 +81,9 @@ std::optional<double> formula_of(const options& chosen) {
 weft::estimate price_of(const options& chosen, const weft::monte_carlo_options& simulation) {
   const weft::market_terms& terms = chosen.terms;
   if (chosen.payoff == "lookback") {
-    const double drift = terms.rate - terms.dividend_yield - 0.5 * terms.volatility * terms.volatility;
-    const option_pricing::motion model{static_cast<float>(terms.spot), static_cast<float>(drift),
-                                       static_cast<float>(terms.volatility)};
     const auto discount = static_cast<float>(std::exp(-terms.rate * terms.maturity));
-    return monte_carlo(model, option_pricing::lookback{discount, chosen.put ? -1.0F : 1.0F}, simulation);
+    return monte_carlo(weft::brownian_motion(terms),
+                       option_pricing::lookback{discount, chosen.put ? -1.0F : 1.0F}, simulation);
   }
   const weft::geometric_brownian model{
       .rate = terms.rate,

@@ -2,6 +2,7 @@
 
 // Floor 6: prices and risk by simulation, ticks, and simulated time.
 
+#include <weft/market/brownian_motion.hpp>
 #include <weft/market/closed_form.hpp>
 #include <weft/market/correlation.hpp>
 #include <weft/market/estimate.hpp>
@@ -10,6 +11,7 @@
 #include <weft/market/monte_carlo_options.hpp>
 #include <weft/market/option.hpp>
 #include <weft/market/path_math.hpp>
+#include <weft/market/path_model.hpp>
 #include <weft/market/risk_engine.hpp>
 #include <weft/market/simulated_ticks.hpp>
 #include <weft/market/simulation_place.hpp>

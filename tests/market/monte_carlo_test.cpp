@@ -1,6 +1,7 @@
 #include <weft/compute/cpu_executor.hpp>
 #include <weft/compute/cuda_device.hpp>
 #include <weft/core/error.hpp>
+#include <weft/market/brownian_motion.hpp>
 #include <weft/market/closed_form.hpp>
 #include <weft/market/detail/functor_path.hpp>
 #include <weft/market/monte_carlo.hpp>
@@ -268,6 +269,23 @@ TEST(monte_carlo, takes_models_and_payoffs_of_ones_own) {
   const auto plain = monte_carlo(motion, payoff, {.steps = 9, .paths = 20000});
   EXPECT_LT(controlled.standard_error, 0.7 * plain.standard_error);
   EXPECT_NEAR(controlled.value, plain.value, 4 * plain.standard_error);
+}
+
+TEST(monte_carlo, has_a_brownian_motion_for_payoffs_of_ones_own) {
+  const weft::market_terms terms{
+      .spot = 100, .rate = 0.03, .dividend_yield = 0.01, .volatility = 0.2, .maturity = 0.5};
+  const monte_carlo_options options{.maturity = 0.5, .steps = 9, .paths = 10001, .seed = 4};
+  const auto own = path_values(weft::brownian_motion(terms), payoff, options);
+  const auto known =
+      path_values(model_of(terms), asian_option{option_type::call, 100, mean_kind::arithmetic}, options);
+  ASSERT_EQ(own.size(), known.size());
+  for (std::size_t i = 0; i < own.size(); ++i) ASSERT_NEAR(std::exp(-0.015) * own[i], known[i], 2e-4) << i;
+  for (const weft::market_terms& wrong : {weft::market_terms{.spot = 0.0},
+                                          {.spot = 1.0, .rate = NAN},
+                                          {.spot = 1.0, .dividend_yield = INFINITY},
+                                          {.spot = 1.0, .volatility = -1.0}}) {
+    EXPECT_THROW(weft::brownian_motion{wrong}, weft::invalid_argument);
+  }
 }
 
 template <class Run>

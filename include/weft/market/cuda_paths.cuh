@@ -14,8 +14,9 @@ namespace weft {
 ///     template struct weft::cuda_paths<mean_reverting, lookback>;
 ///
 /// The functions of both are WEFT_HOST_DEVICE (path_math.hpp) or constexpr. nvcc needs -std=c++20 and
-/// --expt-relaxed-constexpr, which it has from CMake's target weft::market. In a static library, the file is
-/// linked only if something else in it is used.
+/// --expt-relaxed-constexpr, which it has from CMake's target weft::market. In an unnamed namespace, model
+/// and payoff would be others in every file. In a static library, the file is linked only if something else
+/// in it is used.
 ///
 /// Thread safety: it has no functions.
 template <path_model Model, path_payoff_of Payoff>

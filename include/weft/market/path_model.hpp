@@ -10,7 +10,7 @@ namespace weft {
 
 /// A model of one's own: how a state begins, how a step of `time` years with `factors` independent normal
 /// numbers moves it, and the price that a payoff sees. It is copied byte by byte, also to other processes and
-/// to a GPU, for which its functions are WEFT_HOST_DEVICE.
+/// to a GPU, for which its functions are WEFT_HOST_DEVICE. brownian_motion is one.
 template <class M>
 concept path_model = std::is_trivially_copyable_v<M> && std::is_trivially_copyable_v<typename M::state> &&
                      (M::factors > 0) &&
