@@ -105,13 +105,14 @@ struct product_arguments {
   bool accumulate;
 };
 
-/// A large product is made in stretches of so much depth and tiles of at most so many rows and columns, with
-/// scratch for large_scratch floats: a stretch of both factors, and the tile.
-inline constexpr std::int64_t large_depth = 256;
-inline constexpr std::int64_t large_rows = 512;
-inline constexpr std::int64_t large_columns = 512;
-inline constexpr std::int64_t large_scratch =
-    large_depth * (large_columns + 16) + (large_rows + 16) * large_columns;
+/// A part of a large product's depth.
+struct stretch {
+  std::int64_t begin, depth;
+};
+
+/// A stretch is at most so deep, and a task has at most so many rows.
+inline constexpr std::int64_t large_depth = 320;
+inline constexpr std::int64_t large_rows = 64;
 
 /// No register has more floats; arrays that are read a register at a time have so many more behind them.
 inline constexpr std::int64_t most_lanes = 16;
@@ -233,8 +234,15 @@ struct kernel_table {
   void (*mask)(const float* active, float* values, std::int64_t count);
   void (*adam)(const adam_arguments&, std::int64_t begin, std::int64_t end);
   void (*product)(const product_arguments&, const tile&, float* scratch);
-  /// The same where both factors are too large for the caches; it does not accumulate.
-  void (*large_product)(const product_arguments&, const tile&, float* scratch);
+  /// Packs columns of a stretch of the right factor; `to` has room for depth floats a column, the number of
+  /// which is rounded up to tile_columns.
+  void (*pack_right)(const product_arguments&, const stretch&, std::int64_t column_begin,
+                     std::int64_t column_end, float* to);
+  /// A stretch of a product whose factors are too large for the caches, the first of which overwrites the
+  /// output and the last of which adds the bias. `right` is packed from the tile's first column on. Scratch:
+  /// rows * depth + most_lanes floats.
+  void (*large_product)(const product_arguments&, const stretch&, const tile&, const float* right,
+                        float* scratch);
   /// Scratch: outputs * (out_height * width + 2 * most_lanes) floats.
   void (*convolve)(const convolution_arguments&, float* scratch);
   /// Sums: outputs * depth * most_lanes floats, carried from the first image to the last.

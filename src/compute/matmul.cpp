@@ -12,10 +12,11 @@ namespace {
 
 constexpr std::int64_t least_rows_of_a_tile = 192;
 
-// Products of at least so many multiplications, and so much in every direction, are made of tiles for which
-// both factors are packed: by then their rows are on more pages than a processor knows the addresses of.
-constexpr std::int64_t least_multiplications = std::int64_t{768} * 768 * 768;
-constexpr std::int64_t least_extent = 256;
+// Products of at least so many multiplications, and so much in every direction, are made of stretches for
+// which both factors are packed: by then their rows are on more pages than a processor knows the addresses
+// of.
+constexpr std::int64_t least_multiplications = std::int64_t{464} * 464 * 464;
+constexpr std::int64_t least_extent = 64;
 
 // A factor as it lies in memory: rows `stride` apart, or columns if transposed.
 template <class T>
@@ -65,19 +66,66 @@ detail::product_arguments arguments_of(const strided_view<const float, 2>& left,
           .accumulate = false};
 }
 
+// The right factor is packed a slab at a time, by all threads for all threads: at most so many columns, and
+// as many stretches of the depth as fit into a few MiB.
+constexpr std::int64_t slab_columns = 4096;
+constexpr std::int64_t slab_floats = std::int64_t{1} << 20;
+constexpr std::int64_t packed_together = 256;  // columns of a task
+constexpr std::int64_t block_rows = 8;
+constexpr std::int64_t usual_depth = 256;  // of a stretch, where there must be several
+
+// How long each of as few as possible parts of [0, length) is, none longer than `most`; a multiple of `unit`.
+std::int64_t part_of(std::int64_t length, std::int64_t most, std::int64_t unit) {
+  const std::int64_t parts = std::max<std::int64_t>(1, (length + most - 1) / most);
+  return (length + parts * unit - 1) / (parts * unit) * unit;
+}
+
+void run_slab(const cpu_context& context, const detail::product_arguments& arguments, std::int64_t rows,
+              const detail::tile& columns, const detail::stretch& slab_depth, std::int64_t deep) {
+  const detail::kernel_table& kernels = detail::kernels_of(context.level());
+  const std::int64_t width = columns.column_end - columns.column_begin;
+  const std::int64_t padded = part_of(width, width, detail::tile_columns);
+  float* const slab = detail::shared_scratch(padded * slab_depth.depth);
+  const auto part_at = [&](std::int64_t at) {
+    return detail::stretch{slab_depth.begin + at, std::min(deep, slab_depth.depth - at)};
+  };
+  const std::int64_t across = (width + packed_together - 1) / packed_together;
+  const std::int64_t stretches = (slab_depth.depth + deep - 1) / deep;
+  context.parallel_for(across * stretches, [&](std::int64_t index) {
+    const std::int64_t at = index / across * deep;
+    const std::int64_t column = index % across * packed_together;
+    const detail::stretch part = part_at(at);
+    kernels.pack_right(arguments, part, columns.column_begin + column,
+                       columns.column_begin + std::min(width, column + packed_together),
+                       slab + at * padded + column * part.depth);
+  });
+  // A multiple of four tasks, so that few threads share them evenly, of whole blocks.
+  const std::int64_t tasks = (rows + 4 * detail::large_rows - 1) / (4 * detail::large_rows) * 4;
+  const std::int64_t blocks = (rows + block_rows - 1) / block_rows;
+  context.parallel_for(tasks, [&](std::int64_t index) {
+    detail::tile area = columns;
+    area.row_begin = blocks * index / tasks * block_rows;
+    area.row_end = std::min(rows, blocks * (index + 1) / tasks * block_rows);
+    float* const scratch =
+        detail::thread_scratch(detail::large_rows * detail::large_depth + detail::most_lanes);
+    for (std::int64_t at = 0; at < slab_depth.depth; at += deep) {
+      kernels.large_product(arguments, part_at(at), area, slab + at * padded, scratch);
+    }
+  });
+}
+
 void run_large_product(const cpu_context& context, const detail::product_arguments& arguments,
                        std::int64_t rows, std::int64_t columns) {
-  const auto kernel = detail::kernels_of(context.level()).large_product;
-  const std::int64_t down = (rows + detail::large_rows - 1) / detail::large_rows;
-  const std::int64_t across = (columns + detail::large_columns - 1) / detail::large_columns;
-  context.parallel_for(down * across, [&](std::int64_t index) {
-    const std::int64_t row = index % down;
-    const std::int64_t column = index / down * detail::large_columns;
-    kernel(arguments,
-           {rows * row / down, rows * (row + 1) / down, column,
-            std::min(columns, column + detail::large_columns)},
-           detail::thread_scratch(detail::large_scratch));
-  });
+  const std::int64_t depth = arguments.depth;
+  const std::int64_t wide = part_of(columns, slab_columns, detail::tile_columns);
+  const std::int64_t deep = depth <= detail::large_depth ? depth : part_of(depth, usual_depth, 8);
+  const std::int64_t slab = deep * std::max<std::int64_t>(1, slab_floats / (wide * deep));
+  for (std::int64_t column = 0; column < columns; column += wide) {
+    const detail::tile area{0, rows, column, std::min(columns, column + wide)};
+    for (std::int64_t begin = 0; begin < depth; begin += slab) {
+      run_slab(context, arguments, rows, area, {begin, std::min(slab, depth - begin)}, deep);
+    }
+  }
 }
 
 void run_product(const cpu_context& context, const detail::product_arguments& arguments, std::int64_t rows,

@@ -14,19 +14,34 @@ struct release {
   }
 };
 
+class scratch {
+ public:
+  float* at_least(std::int64_t count) {
+    if (count > capacity_) {
+      buffer_.reset();
+      capacity_ = 0;
+      buffer_.reset(static_cast<float*>(::operator new (static_cast<std::size_t>(count) * sizeof(float),
+                                                        std::align_val_t{tensor_alignment})));
+      capacity_ = count;
+    }
+    return buffer_.get();
+  }
+
+ private:
+  std::unique_ptr<float[], release> buffer_;
+  std::int64_t capacity_ = 0;
+};
+
 }  // namespace
 
 float* thread_scratch(std::int64_t count) {
-  thread_local std::unique_ptr<float[], release> buffer;
-  thread_local std::int64_t capacity = 0;
-  if (count > capacity) {
-    buffer.reset();
-    capacity = 0;
-    buffer.reset(static_cast<float*>(::operator new (static_cast<std::size_t>(count) * sizeof(float),
-                                                     std::align_val_t{tensor_alignment})));
-    capacity = count;
-  }
-  return buffer.get();
+  thread_local scratch own;
+  return own.at_least(count);
+}
+
+float* shared_scratch(std::int64_t count) {
+  thread_local scratch shared;
+  return shared.at_least(count);
 }
 
 }  // namespace weft::detail

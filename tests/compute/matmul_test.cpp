@@ -142,6 +142,29 @@ TEST(matmul, agrees_with_double_precision_where_it_is_large) {
   }
 }
 
+// Wide, deep and tall, so that the packed factor is more than one slab, a few rows and columns of each.
+TEST(matmul, agrees_with_double_precision_where_one_side_is_short) {
+  for (const auto& [rows, depth, columns] :
+       {sizes{70, 350, 4200}, sizes{66, 4100, 400}, sizes{4100, 310, 81}}) {
+    SCOPED_TRACE(weft::to_string(weft::shape<3>{rows, depth, columns}));
+    const auto left = random_tensor<2>({rows, depth}, 1);
+    const auto right = random_tensor<2>({depth, columns}, 2);
+    const auto bias = random_tensor<1>({columns}, 3);
+    const std::int64_t down = rows / 9;
+    const std::int64_t along = columns / 13;
+    for (const weft::isa level : weft::supported_isas()) {
+      tensor<float, 2> output({rows, columns});
+      matmul{.after = activation::relu}(weft::cpu_context(level), left, right, bias, output);
+      const strided_view<const float, 2> rows_of_it = output.view().slice(0, 0, 9 * down, down);
+      const tensor<float, 2> some(rows_of_it.slice(1, 0, 13 * along, along));
+      const tensor<float, 1> some_bias(
+          strided_view<const float, 1>(bias.view()).slice(0, 0, 13 * along, along));
+      expect_product(left.slice(0, 0, 9 * down, down), right.slice(1, 0, 13 * along, along), some_bias.data(),
+                     activation::relu, some);
+    }
+  }
+}
+
 TEST(matmul, gives_the_same_bits_for_any_threads_where_it_is_large) {
   const auto left = random_tensor<2>({1030, 640}, 1);
   const auto right = random_tensor<2>({640, 790}, 2);

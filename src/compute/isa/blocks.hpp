@@ -113,10 +113,14 @@ inline void pack(const float* from, size stride, size depth, size width, size pa
 // The same from a matrix whose rows are the panel's columns.
 inline void pack_transposed(const float* from, size stride, size depth, size width, size padded, float* to) {
   size column = 0;
-  for (; column + 4 <= width; column += 4) {
+  while (width >= 4 && column < width) {
+    if (column + 4 > width) column = width - 4;  // some of them once more
     const float* source = from + column * stride;
     size k = 0;
     for (; k + 4 <= depth; k += 4) {
+      if (k % 16 == 0) {
+        for (size next = 4; next < 8; ++next) __builtin_prefetch(source + next * stride + k + 15);
+      }
       __m128 row0 = _mm_loadu_ps(source + k);
       __m128 row1 = _mm_loadu_ps(source + stride + k);
       __m128 row2 = _mm_loadu_ps(source + 2 * stride + k);
@@ -130,6 +134,7 @@ inline void pack_transposed(const float* from, size stride, size depth, size wid
     for (; k < depth; ++k) {
       for (size next = 0; next < 4; ++next) to[k * padded + column + next] = source[next * stride + k];
     }
+    column += 4;
   }
   for (; column < width; ++column) {
     for (size k = 0; k < depth; ++k) to[k * padded + column] = from[column * stride + k];

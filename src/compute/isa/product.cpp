@@ -44,131 +44,91 @@ void product_of(Left left, const product_arguments& arguments, const tile& area,
   });
 }
 
-// Large products: a stretch of the depth at a time, of which the right factor is packed into the second-level
-// cache and a block of rows of the left one into the first.
+// Large products: a stretch of the depth at a time. A panel of the packed right factor stays in the
+// first-level cache while the blocks of the packed left one pass from the second.
 
 constexpr size panel_width = 2 * lanes;
 
-// Where the packed left factor's element lies: rows one after the other, or columns.
-template <bool Columns>
-constexpr size packed_at(int row, size depth) {
-  return Columns ? depth * max_rows + row : row * large_depth + depth;
-}
+// Rows of the output that a power of two separates fall on the same lines of the first-level cache: with more
+// of them the output would drive out the panel.
+constexpr int large_block_rows = max_rows < 8 ? max_rows : 8;
 
-// How many rows of the right factor's panel are fetched early.
-constexpr size packed_rows_ahead = 8;
-
-// Two registers of so many rows: to = from + left * right; from, whose rows lie close together, null: 0.
-template <int Rows, bool Columns>
-__attribute__((noinline)) void large_block(const float* left, const float* right, size depth,
-                                           const float* from, float* to, size stride) {
-  vec sum[Rows][2];
+// Two registers of so many rows: to = left * right, or to + left * right. The output's rows are far apart, so
+// no hardware prefetcher has them at hand when the sums are ready; `next` is a part of the next panel.
+template <int Rows>
+__attribute__((noinline)) void large_block(const float* left, const float* right, size depth, bool add,
+                                           float* to, size stride, const float* next, size step) {
+#pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r) {
-    sum[r][0] = from == nullptr ? vec{} : load(from + r * panel_width);
-    sum[r][1] = from == nullptr ? vec{} : load(from + r * panel_width + lanes);
+    __builtin_prefetch(to + r * stride, 1);
+    if (lanes == 16) __builtin_prefetch(to + r * stride + lanes, 1);  // a register is as long as a line
+    __builtin_prefetch(to + r * stride + panel_width - 1, 1);
   }
-  for (size k = 0; k < depth; ++k) {
-    __builtin_prefetch(right + (k + packed_rows_ahead) * panel_width);
-    __builtin_prefetch(right + (k + packed_rows_ahead) * panel_width + lanes);
+  vec sum[Rows][2];
+  for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = vec{};
+  const auto multiply = [&](size k) __attribute__((always_inline)) {
     const vec first = load(right + k * panel_width);
     const vec second = load(right + k * panel_width + lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
-      const vec a = broadcast(left[packed_at<Columns>(r, k)]);
+      const vec a = broadcast(left[k * Rows + r]);
       sum[r][0] += a * first;
       sum[r][1] += a * second;
     }
+  };
+  size k = 0;
+  for (; k + 4 <= depth; k += 4) {
+#pragma GCC unroll 4
+    for (int line = 0; line < (4 * Rows + 15) / 16; ++line)
+      __builtin_prefetch(left + (k + 32) * Rows + line * 16);
+    __builtin_prefetch(next + k * step, 0, 2);
+    multiply(k);
+    multiply(k + 1);
+    multiply(k + 2);
+    multiply(k + 3);
   }
+  for (; k < depth; ++k) multiply(k);
+  // All loads before all stores: in rows whose distance is a multiple of a page a load would wait for the
+  // store before it.
+  if (add) {
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      sum[r][0] += load(to + r * stride);
+      sum[r][1] += load(to + r * stride + lanes);
+    }
+  }
+#pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r) {
     store(to + r * stride, sum[r][0]);
     store(to + r * stride + lanes, sum[r][1]);
   }
 }
 
-template <int Rows, bool Columns>
+template <int Rows>
 __attribute__((always_inline)) inline void large_block_of(int rows, const float* left, const float* right,
-                                                          size depth, const float* from, float* to,
-                                                          size stride) {
+                                                          size depth, bool add, float* to, size stride,
+                                                          const float* next, size step) {
   if constexpr (Rows > 0) {
     if (rows == Rows) {
-      large_block<Rows, Columns>(left, right, depth, from, to, stride);
+      large_block<Rows>(left, right, depth, add, to, stride, next, step);
     } else {
-      large_block_of<Rows - 1, Columns>(rows, left, right, depth, from, to, stride);
+      large_block_of<Rows - 1>(rows, left, right, depth, add, to, stride, next, step);
     }
   }
 }
 
-// Rows [row, row + rows) of the left factor, a stretch of the depth.
-template <bool Columns>
-void pack_left(const product_arguments& arguments, size row, int rows, size begin, size depth, float* to) {
-  if constexpr (Columns) {
-    for (size k = 0; k < depth; ++k) {
-      const float* from = arguments.left + (begin + k) * arguments.left_depth + row;
-      for (int r = 0; r < rows; ++r) to[packed_at<true>(r, k)] = from[r];
-    }
-  } else {
-    for (int r = 0; r < rows; ++r) {
-      const float* from = arguments.left + (row + r) * arguments.left_row + begin;
-      size k = 0;
-      for (; k + lanes <= depth; k += lanes) store(to + packed_at<false>(r, k), load(from + k));
-      for (; k < depth; ++k) to[packed_at<false>(r, k)] = from[k];
-    }
+// So many rows of the left factor, a stretch of the depth, as columns one after the other. Up to a register
+// behind them is written as well.
+void pack_left(const product_arguments& arguments, size row, size rows, const stretch& part, float* to) {
+  const float* const from = arguments.left + row * arguments.left_row + part.begin * arguments.left_depth;
+  if (arguments.left_depth == 1) {
+    pack_transposed(from, arguments.left_row, part.depth, rows, rows, to);
+    return;
   }
-}
-
-// A stretch of the right factor, panel after panel.
-void pack_right(const product_arguments& arguments, const tile& area, size begin, size depth, float* to) {
-  const size stride = arguments.right.stride;
-  for (size column = area.column_begin; column < area.column_end; column += panel_width) {
-    const size left = area.column_end - column;
-    const size width = left < panel_width ? left : panel_width;
-    if (arguments.right_transposed) {
-      pack_transposed(arguments.right.data + column * stride + begin, stride, depth, width, panel_width, to);
-    } else {
-      pack(arguments.right.data + begin * stride + column, stride, depth, width, panel_width, to);
-    }
-    to += depth * panel_width;
-  }
-}
-
-template <bool Columns>
-void large_product_of(const product_arguments& arguments, const tile& area, float* scratch) {
-  const size rows = area.row_end - area.row_begin;
-  const size blocks = (rows + max_rows - 1) / max_rows;
-  const size stride = arguments.output.stride;
-  float* const packed_left = scratch + large_depth * large_columns;
-  float* const sums = packed_left + large_depth * max_rows;  // of the blocks, close together
-  const bool plain = arguments.bias == nullptr && arguments.after == activation::none;
-  for (size begin = 0; begin < arguments.depth; begin += large_depth) {
-    const size left = arguments.depth - begin;
-    const size depth = left < large_depth ? left : large_depth;
-    const bool last = left <= large_depth;
-    pack_right(arguments, area, begin, depth, scratch);
-    size row = area.row_begin;
-    float* block = sums;
-    for (size index = 0; index < blocks; ++index) {
-      const int height = static_cast<int>(rows / blocks + (index < rows % blocks ? 1 : 0));
-      pack_left<Columns>(arguments, row, height, begin, depth, packed_left);
-      const float* panel = scratch;
-      for (size column = area.column_begin; column < area.column_end; column += panel_width) {
-        const float* before = begin == 0 ? nullptr : block;
-        if (last && plain && column + panel_width <= area.column_end) {
-          float* output = arguments.output.data + row * stride + column;
-          large_block_of<max_rows, Columns>(height, packed_left, panel, depth, before, output, stride);
-        } else {
-          large_block_of<max_rows, Columns>(height, packed_left, panel, depth, before, block, panel_width);
-        }
-        if (last && !(plain && column + panel_width <= area.column_end)) {
-          const finish_product<false> finish{arguments, area.column_end};
-          for (int r = 0; r < height; ++r) {
-            finish(row + r, column, load(block + r * panel_width));
-            finish(row + r, column + lanes, load(block + r * panel_width + lanes));
-          }
-        }
-        panel += depth * panel_width;
-        block += max_rows * panel_width;
-      }
-      row += height;
+  for (size k = 0; k < part.depth; ++k) {
+    const float* const column = from + k * arguments.left_depth;
+    for (size r = 0; r < rows; r += lanes) {
+      store(to + k * rows + r, rows - r >= lanes ? load(column + r) : load_some(column + r, rows - r));
     }
   }
 }
@@ -184,12 +144,82 @@ void product(const product_arguments& arguments, const tile& area, float* scratc
   }
 }
 
-void large_product(const product_arguments& arguments, const tile& area, float* scratch) {
+void pack_right(const product_arguments& arguments, const stretch& part, size column_begin, size column_end,
+                float* to) {
+  const size stride = arguments.right.stride;
+  if (arguments.right_transposed) {
+    for (size column = column_begin; column < column_end; column += panel_width) {
+      const size width = column_end - column < panel_width ? column_end - column : panel_width;
+      pack_transposed(arguments.right.data + column * stride + part.begin, stride, part.depth, width,
+                      panel_width, to);
+      to += part.depth * panel_width;
+    }
+    return;
+  }
+  // Some rows of all panels at a time: what lies together in memory is read together.
+  constexpr size together = 8;
+  for (size k = 0; k < part.depth; k += together) {
+    const size rows = part.depth - k < together ? part.depth - k : together;
+    const float* const from = arguments.right.data + (part.begin + k) * stride;
+    float* panel = to + k * panel_width;
+    for (size column = column_begin; column < column_end; column += panel_width) {
+      const size width = column_end - column < panel_width ? column_end - column : panel_width;
+      for (size r = 0; r < rows; ++r)
+        __builtin_prefetch(from + (r + together) * stride + column + panel_width - 1);
+      pack(from + column, stride, rows, width, panel_width, panel);
+      panel += part.depth * panel_width;
+    }
+  }
+}
+
+void large_product(const product_arguments& arguments, const stretch& part, const tile& area,
+                   const float* right, float* scratch) {
   const flush_denormals flush;
-  if (arguments.left_depth == 1) {
-    large_product_of<false>(arguments, area, scratch);
-  } else {
-    large_product_of<true>(arguments, area, scratch);
+  const size rows = area.row_end - area.row_begin;
+  const size blocks = (rows + large_block_rows - 1) / large_block_rows;
+  const size stride = arguments.output.stride;
+  const bool add = part.begin > 0;
+  const bool last = part.begin + part.depth == arguments.depth;
+  const bool plain = !last || (arguments.bias == nullptr && arguments.after == activation::none);
+  product_arguments finished = arguments;
+  finished.accumulate = add;
+  if (!last) {
+    finished.bias = nullptr;
+    finished.after = activation::none;
+  }
+  const auto height_of = [&](size index) {
+    return static_cast<int>(rows / blocks + (index < rows % blocks ? 1 : 0));
+  };
+  size row = 0;
+  for (size index = 0; index < blocks; ++index) {
+    pack_left(arguments, area.row_begin + row, height_of(index), part, scratch + row * part.depth);
+    row += height_of(index);
+  }
+  const size step = (panel_width + blocks - 1) / blocks;  // all blocks together fetch the next panel
+  for (size column = area.column_begin; column < area.column_end; column += panel_width) {
+    const bool full = column + panel_width <= area.column_end;
+    const float* next = right + part.depth * panel_width;
+    row = 0;
+    for (size index = 0; index < blocks; ++index) {
+      const int height = height_of(index);
+      const float* const left = scratch + row * part.depth;
+      float* const output = arguments.output.data + (area.row_begin + row) * stride + column;
+      if (full && plain) {
+        large_block_of<large_block_rows>(height, left, right, part.depth, add, output, stride, next, step);
+      } else {
+        float sums[large_block_rows * panel_width];
+        large_block_of<large_block_rows>(height, left, right, part.depth, false, sums, panel_width, next,
+                                         step);
+        const finish_product<false> finish{finished, area.column_end};
+        for (int r = 0; r < height; ++r) {
+          finish(area.row_begin + row + r, column, load(sums + r * panel_width));
+          finish(area.row_begin + row + r, column + lanes, load(sums + r * panel_width + lanes));
+        }
+      }
+      next += part.depth * step;
+      row += height;
+    }
+    right += part.depth * panel_width;
   }
 }
 

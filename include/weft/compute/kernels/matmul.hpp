@@ -17,8 +17,8 @@ enum class float_precision {
 /// Kernel: output = after(left * right + bias), of matrices or of batches of them. A transposed factor is one
 /// whose view is: `matmul{}(context, x.transpose(), y.view(), out)`.
 ///
-/// On the CPU each output element is summed in order of the depth, so equal inputs give equal bits on every
-/// context of one instruction set. A GPU sums in an order of its own.
+/// On the CPU each output element is summed in an order that shapes alone decide, so equal inputs give equal
+/// bits on every context of one instruction set. A GPU sums in an order of its own.
 ///
 /// bfloat16 factors are multiplied exactly and added up as floats; bias and activation come before the one
 /// rounding to bfloat16, or, on a GPU, after a first one where cuBLASLt does not fuse them.
