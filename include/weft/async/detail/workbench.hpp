@@ -356,7 +356,7 @@ class workbench {
   bool finished_ = false;
   bool stopped_ = false;
   bool armed_ = false;
-  std::size_t limit_;  // how many slots to use
+  std::size_t limit_;       // how many slots to use
   std::size_t wanted_ = 1;  // results; more than one only while the consumer waits, or is about to
   std::chrono::steady_clock::time_point patient_until_;
   std::uint64_t item_time_ = 0;

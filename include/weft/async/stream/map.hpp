@@ -41,8 +41,8 @@ struct map_options {
   std::size_t buffer = 0;
   /// On a pool: how long a result may wait for others, so that the event loop is woken once for many items of
   /// a few microseconds and not for each; at most twice as long if they take longer than expected. Also how
-  /// much work is read ahead, within the buffer. 0: the loop is woken for each result. A result of an item that
-  /// takes as long does not wait.
+  /// much work is read ahead, within the buffer. 0: the loop is woken for each result. A result of an item
+  /// that takes as long does not wait.
   std::chrono::microseconds linger{2000};
 };
 
@@ -334,7 +334,8 @@ struct concurrent_map_stream : stream_base {
       const stop_at_end at_end(bench_);
       for (;;) {
         co_await bench_.armed();
-        for (auto left = bench_.patience(); left.count() > 0; left = bench_.patience()) co_await sleep_for(left);
+        for (auto left = bench_.patience(); left.count() > 0; left = bench_.patience())
+          co_await sleep_for(left);
       }
     }
 
