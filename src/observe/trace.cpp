@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -68,13 +69,8 @@ struct thread_log {
   chunk* last = nullptr;           // the owner's
   std::uint64_t full_session = 0;  // the owner's: the session whose memory is used up
   std::atomic<std::uint64_t> dropped{0};
-  bool ended = false;  // guarded by the mutex of the state
-
-  std::size_t bytes() const noexcept {
-    std::size_t sum = sizeof(thread_log);
-    for (const chunk* c = first.get(); c != nullptr; c = c->next.get()) sum += c->bytes();
-    return sum;
-  }
+  std::atomic<bool> appending{false};  // while true, only the owner may take the chunks away
+  bool ended = false;                  // guarded by the mutex of the state
 };
 
 // A pair of readings of both clocks at one moment.
@@ -91,7 +87,7 @@ struct trace_state {
   std::unordered_set<std::uint64_t> thread_ids;
   std::uint64_t next_thread_id = 0;
   std::size_t memory = 0;                    // the bound
-  std::size_t used = 0;                      // by logs, old ones of running threads included
+  std::size_t used = 0;                      // by the logs of the present recording
   std::atomic<std::uint64_t> session{0};     // odd while recording
   std::atomic<std::uint64_t> unattached{0};  // events dropped by threads that got no log
   std::uint64_t dropped = 0;                 // of the latest recording
@@ -143,7 +139,6 @@ struct thread_identity {
     const std::lock_guard lock(all.mutex);
     this_log->ended = true;
     if (this_log->session != all.session.load(std::memory_order_relaxed)) {
-      all.used -= this_log->bytes();
       std::erase_if(all.logs, [](const auto& log) { return log.get() == this_log; });
     }
     this_log = nullptr;
@@ -197,15 +192,7 @@ clock_pair read_clocks() noexcept {
 
 // Makes the thread's log ready for the present recording; the caller holds the mutex. False without memory.
 bool attach(trace_state& all, std::uint64_t session) {
-  if (this_log != nullptr) {
-    all.used -= this_log->bytes();
-    this_log->first = nullptr;
-    this_log->last = nullptr;
-  }
-  if (all.used + sizeof(thread_log) > all.memory) {
-    if (this_log != nullptr) all.used += this_log->bytes();
-    return false;
-  }
+  if (all.used + sizeof(thread_log) > all.memory) return false;
   if (this_log == nullptr) {
     auto log = std::make_unique<thread_log>();
     log->name = identity().name;
@@ -213,6 +200,8 @@ bool attach(trace_state& all, std::uint64_t session) {
     this_log = all.logs.back().get();
   }
   all.used += sizeof(thread_log);
+  this_log->first = nullptr;
+  this_log->last = nullptr;
   this_log->dropped.store(0, std::memory_order_relaxed);
   this_log->session = session;
   const auto thread = static_cast<std::uint64_t>(::syscall(SYS_gettid));
@@ -252,6 +241,7 @@ chunk* make_room(std::uint32_t n) noexcept {
       return nullptr;
     }
     thread_log& log = *this_log;
+    log.appending.store(true, std::memory_order_relaxed);
     const std::uint32_t size =
         log.last == nullptr ? first_chunk : std::min(2 * log.last->capacity, largest_chunk);
     std::uint32_t affordable = size;
@@ -275,9 +265,15 @@ chunk* make_room(std::uint32_t n) noexcept {
 }
 
 // Appends n events of which all or none are kept.
+//
+// The session is read after `appending` has been set, and release_memory() reads `appending` after it has
+// changed the session and has had every thread pass a fence: either that call sees an append under way or the
+// append sees that the recording is over.
 void append(const event* events, std::uint32_t n) noexcept {
   thread_log* log = this_log;
   trace_state* all = &state();
+  if (log != nullptr) log->appending.store(true, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   chunk* target = nullptr;
   std::uint32_t used = 0;
   if (log != nullptr && log->session == all->session.load(std::memory_order_relaxed) &&
@@ -294,6 +290,7 @@ void append(const event* events, std::uint32_t n) noexcept {
                           ? log->dropped
                           : all->unattached;
       dropped.fetch_add(1, std::memory_order_relaxed);
+      if (log != nullptr) log->appending.store(false, std::memory_order_release);
       return;
     }
   }
@@ -301,6 +298,18 @@ void append(const event* events, std::uint32_t n) noexcept {
     target->events[used + i] = events[i];
   }
   target->used.store(used + n, std::memory_order_release);
+  this_log->appending.store(false, std::memory_order_release);
+}
+
+// Gives the memory of a recording back that has ended: at once, but for threads that are appending even now,
+// and on kernels that cannot have all threads pass a fence (before Linux 4.14) for threads that run; those
+// give it back on their next event. The caller holds the mutex.
+void release_memory(trace_state& all) noexcept {
+  std::erase_if(all.logs, [](const auto& log) { return log->ended; });
+  if (::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) return;
+  for (const auto& log : all.logs) {
+    if (!log->appending.load(std::memory_order_acquire)) log->first = nullptr;
+  }
 }
 
 // Writing --------------------------------------------------------------------------------------------------
@@ -572,9 +581,11 @@ void trace::start(std::string path, trace_options options) {
     use_counter.store(counter_is_a_clock(), std::memory_order_relaxed);
 #endif
   }
+  ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
   all.file = file;
   all.path = std::move(path);
   all.memory = options.memory;
+  all.used = 0;
   all.unattached.store(0, std::memory_order_relaxed);
   all.dropped = 0;
   all.thread_ids.clear();
@@ -593,18 +604,14 @@ void trace::stop() {
   if (all.file < 0) return;
   detail::trace_enabled.store(false, std::memory_order_relaxed);
 
-  // Whatever happens to the file, the recording ends: its memory is given back, at once for threads that have
-  // ended and on their next event for those that run, which may be appending even now.
+  // Whatever happens to the file, the recording ends and its memory is given back.
   struct ending {
     trace_state& all;
     ~ending() {
       all.session.fetch_add(1, std::memory_order_release);
       if (all.file >= 0) ::close(all.file);
       all.file = -1;
-      for (const auto& log : all.logs) {
-        if (log->ended) all.used -= log->bytes();
-      }
-      std::erase_if(all.logs, [](const auto& log) { return log->ended; });
+      release_memory(all);
     }
   } const end{all};
 

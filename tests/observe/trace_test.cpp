@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <cstdio>      // for std::FILE
 #include <cstdlib>     // for std::getenv
 #include <filesystem>  // for std::filesystem::path
+#include <latch>       // for std::latch
 #include <limits>      // for std::numeric_limits
 #include <map>         // for std::map
 #include <memory>      // for std::unique_ptr
@@ -19,7 +21,7 @@
 #include <weft/observe/span.hpp>
 #include <weft/observe/trace.hpp>
 
-namespace {
+namespace trace_test {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
@@ -320,6 +322,52 @@ TEST_F(trace, a_recording_gives_its_memory_back) {
   EXPECT_EQ(read(path_).named("x").size(), 600U);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool allocations_are_counted = false;
+#else
+constexpr bool allocations_are_counted = true;
+#endif
+
+std::size_t allocated_bytes() {
+  const auto now = ::mallinfo2();
+  return now.uordblks + now.hblkhd;
+}
+
+// A thread that runs on without recording anything must not keep the memory of the recordings after its own.
+TEST_F(trace, memory_of_an_idle_thread_serves_the_next_recording) {
+  constexpr std::size_t memory = std::size_t{1} << 20;
+  std::latch recorded(1);
+  std::latch done(1);
+  const std::size_t before = allocated_bytes();
+  weft::trace::start(path_, {.memory = memory});
+  std::thread idle([&] {
+    for (std::size_t k = 0; k < memory / 2 / 32; ++k) weft::trace::instant("first");
+    recorded.count_down();
+    done.wait();
+    weft::trace::instant("last");
+  });
+  recorded.wait();
+  const std::size_t during = allocated_bytes();
+  weft::trace::stop();
+  if (allocations_are_counted) {
+    EXPECT_GE(during, before + memory / 2);
+    EXPECT_LE(allocated_bytes(), before + memory / 8);
+  }
+
+  weft::trace::start(path_, {.memory = memory});
+  while (weft::trace::dropped() == 0) weft::trace::instant("second");
+  const auto second = stop_and_read();
+  EXPECT_GE(second.named("second").size() * 32, memory / 2);
+  EXPECT_TRUE(second.named("first").empty());
+
+  weft::trace::start(path_, {.memory = memory});
+  done.count_down();
+  idle.join();
+  const auto third = stop_and_read();
+  EXPECT_EQ(third.events.size(), 1U);
+  EXPECT_EQ(third.named("last").size(), 1U);
+}
+
 TEST_F(trace, a_second_recording_has_only_its_own_events) {
   weft::trace::start(path_);
   weft::trace::instant("first");
@@ -457,4 +505,4 @@ TEST_F(trace, an_environment_that_cannot_be_obeyed_ends_the_program_at_once) {
   EXPECT_NE(run_traced("WEFT_TRACE_MEMORY=much WEFT_TRACE='" + path_.string() + "'"), 0);
 }
 
-}  // namespace
+}  // namespace trace_test
