@@ -73,14 +73,14 @@ class http_connection final : public connection,
   }
 
   void tick(connection_clock::time_point now) override {
-    if (phase_ == phase::idle && core_.draining.load(std::memory_order_relaxed) && drained(now)) {
-      close();
+    if (phase_ == phase::idle) {
+      // The read that is open may have taken in a request already, of which it will tell.
+      if ((now >= deadline_ || drained(now)) && nothing_came()) cancel_read();
     } else if (now >= deadline_) {
       deadline_ = connection_clock::time_point::max();
       if (phase_ == phase::header || phase_ == phase::body) {
         timed_out_ = true;
-        error_code ignored;
-        lowest().cancel(ignored);  // whoever waits for the rest answers
+        cancel_read();  // whoever waits for the rest answers
       } else {
         close();
       }
@@ -104,9 +104,18 @@ class http_connection final : public connection,
     lowest().close(ignored);
   }
 
-  bool drained(connection_clock::time_point now) {
+  void cancel_read() {
+    error_code ignored;
+    lowest().cancel(ignored);
+  }
+
+  bool drained(connection_clock::time_point now) const {
+    if (!core_.draining.load(std::memory_order_acquire)) return false;
     const connection_clock::time_point begin(core_.drain_begin.load());
-    if (now - begin < drain_grace) return false;
+    return now - begin >= drain_grace;
+  }
+
+  bool nothing_came() {
     error_code problem;
     return lowest().available(problem) == 0 || problem;
   }
@@ -197,7 +206,6 @@ class http_connection final : public connection,
         if (!reader.has_begun() || broken_) co_return std::nullopt;
         throw http_error(400, "the request is cut off");
       }
-      if (phase_ == phase::idle) enter(phase::header);
     }
     keep = reader.keep_alive();
     can_be_told_ = reader.is_http_1_1();
@@ -250,6 +258,7 @@ class http_connection final : public connection,
       straight_size_ = size;
     } else {
       pending_.append(chunk_.data(), size);
+      if (phase_ == phase::idle) enter(phase::header);
     }
     straight_ = false;
     if (waiting_ != nullptr) {

@@ -91,7 +91,9 @@ void listener::take(tcp::socket socket) {
 void listener::close(std::function<void()> closed) {
   asio::post(loops_.front()->context(), [this, closed = std::move(closed)]() mutable {
     error_code problem;
-    while (acceptor_.is_open()) {
+    // As many as can have waited: others may go on to come.
+    for (int waiting = asio::socket_base::max_listen_connections; waiting > 0 && acceptor_.is_open();
+         --waiting) {
       tcp::socket socket(loops_[next_]->context());
       if (acceptor_.accept(socket, problem)) break;
       take(std::move(socket));

@@ -292,9 +292,9 @@ std::exception_ptr request_line::refusal(const request_entry& entry, batch_clock
   }
   if (entry.deadline == batch_clock::time_point::max()) return nullptr;
   // What runs now is not counted, nor what goes before it later: only a request that has no chance is
-  // refused.
+  // refused. Before the first batch nothing is known, and a limit may be over by now: that is a timeout.
   const double needed = seconds_behind(stats_.queued) + cost_.seconds(1);
-  if (now + std::chrono::duration<double>(needed) <= entry.deadline) return nullptr;
+  if (needed == 0 || now + std::chrono::duration<double>(needed) <= entry.deadline) return nullptr;
   ++stats_.refused;
   return std::make_exception_ptr(
       overloaded("the batcher is overloaded: it would take " +

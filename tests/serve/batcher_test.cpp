@@ -20,7 +20,7 @@
 #include <string>
 #include <thread>
 
-namespace {
+namespace batcher_test {
 
 using namespace std::chrono_literals;
 using weft::task;
@@ -165,7 +165,8 @@ TEST(BatcherTest, ALoopThatIsHeldUpHoldsUpNobodyElse) {
   EXPECT_EQ(turn.sum(), 6);
 }
 
-// The thread on which a model ran that was asked once, by a coroutine of the calling thread.
+// The thread on which a model ran that was asked once, by a coroutine of the calling thread. What is not due
+// by the end of that turn is due when the batcher is closed.
 std::thread::id thread_of_model(std::chrono::microseconds delay) {
   std::thread::id ran;
   doubler batches(
@@ -175,13 +176,20 @@ std::thread::id thread_of_model(std::chrono::microseconds delay) {
       },
       {.max_queue_delay = delay, .run_on_loop = true});
   wait_until([&] { return batches.stats().idle == 1; });
-  EXPECT_EQ(weft::run(batches.infer(4)), 8);
+  weft::run([](doubler& of) -> task<> {
+    const auto close_later = [](doubler& which) -> task<> {
+      for (int turn = 0; turn < 3; ++turn) co_await weft_test::yield();
+      which.close();
+    };
+    const auto [response, closed] = co_await weft::gather(of.infer(4), close_later(of));
+    EXPECT_EQ(response, 8);
+  }(batches));
   return ran;
 }
 
 TEST(BatcherTest, ALoopRunsWhatItsRequestsMakeDueByOption) {
   EXPECT_EQ(thread_of_model({}), std::this_thread::get_id());
-  EXPECT_NE(thread_of_model(100us), std::this_thread::get_id());
+  EXPECT_NE(thread_of_model(1h), std::this_thread::get_id());
 }
 
 TEST(BatcherTest, ALoopThatRunsBatchesItselfTakesAllOfATurn) {
@@ -349,6 +357,19 @@ TEST(BatcherTest, ATimeLimitEndsTheWaitThoughTheModelHangs) {
   first.join();
   EXPECT_EQ(first.response, 2);
   EXPECT_EQ(model.batches().size(), 1);
+}
+
+TEST(BatcherTest, ATimeLimitThatIsOverBeforeTheWaitIsNoOverload) {
+  held_model model;
+  const auto hold_up = [](const int&) -> std::uint64_t {  // the thread that asks
+    const auto end = std::chrono::steady_clock::now() + 2ms;
+    while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return 0;
+  };
+  doubler batches(model, {}, hold_up);
+  EXPECT_THROW(batches.infer_wait(1, {.timeout = 1ms}), weft::timeout_error);
+  EXPECT_THROW(weft::run(batches.infer(2, {.timeout = 1ms})), weft::timeout_error);
+  EXPECT_TRUE(model.batches().empty());
 }
 
 TEST(BatcherTest, ATimeLimitInARunningBatchEndsTheWaitToo) {
@@ -608,4 +629,4 @@ TEST(BatcherTest, StressWithCancellationsAndFailures) {
   }
 }
 
-}  // namespace
+}  // namespace batcher_test

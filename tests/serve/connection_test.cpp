@@ -5,16 +5,18 @@
 #include <weft/serve/server.hpp>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <memory>
 #include <random>
 #include <sstream>
 #include <thread>
 
-namespace {
+namespace connection_test {
 
 using namespace std::chrono_literals;
 using weft_test::doubler;
@@ -170,7 +172,7 @@ TEST(ConnectionTest, LargeBodiesAreAnsweredToo) {
 }
 
 TEST(ConnectionTest, WhatTakesLongToCompressIsCompressedAside) {
-  const std::string trace_path = testing::TempDir() + "compressed_aside.json";
+  const std::string trace_path = testing::TempDir() + "weft_compressed_aside_" + std::to_string(::getpid());
   const std::string large(100'000, 'x');
   weft::server_options options;
   options.pages = {{"/large", "text/plain", large}, {"/small", "text/plain", large.substr(0, 5000)}};
@@ -190,6 +192,7 @@ TEST(ConnectionTest, WhatTakesLongToCompressIsCompressedAside) {
   EXPECT_TRUE(goes_aside("/large", "Accept-Encoding: gzip\r\n", large.size()));
   EXPECT_FALSE(goes_aside("/large", "", large.size()));
   EXPECT_FALSE(goes_aside("/small", "Accept-Encoding: gzip\r\n", 5000));
+  std::remove(trace_path.c_str());
 }
 
 TEST(ConnectionTest, ACompressedBodyIsLimitedByWhatItInflatesTo) {
@@ -264,7 +267,6 @@ TEST(ConnectionTest, SlowRequestsAreGivenUp) {
   weft::server_options options;
   options.limits.header = 20ms;
   options.limits.body = 20ms;
-  options.limits.idle = 20ms;
   const auto server = serve(options);
   http_client headers(server->port());
   headers.send("GET /v2 HTTP/1.1\r\nX: ");
@@ -273,6 +275,12 @@ TEST(ConnectionTest, SlowRequestsAreGivenUp) {
   http_client body(server->port());
   body.send("POST /predict HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc");
   EXPECT_EQ(body.read()->status, 408);
+}
+
+TEST(ConnectionTest, SilentConnectionsAreGivenUp) {
+  weft::server_options options;
+  options.limits.idle = 20ms;
+  const auto server = serve(options);
   http_client silent(server->port());
   EXPECT_FALSE(silent.read());
   wait_until([&] { return server->connections() == 0; });
@@ -301,7 +309,7 @@ TEST(ConnectionTest, AClientThatReadsNothingIsGivenUp) {
     while (client.send(request)) {
     }
   });
-  wait_until([&] { return server->connections() == 1; });
+  wait_until([&] { return metric(*server, "weft_http_connections_accepted") == 1; });
   wait_until([&] { return server->connections() == 0; });
 }
 
@@ -365,11 +373,7 @@ TEST(ConnectionTest, StormsOfDisconnectsLeaveNothing) {
 // Requests that are damaged at random: every one is answered or its connection closed, and the server goes
 // on.
 TEST(ConnectionTest, DamagedRequestsHurtNobody) {
-  weft::server_options options;
-  options.limits.header = 20ms;
-  options.limits.body = 20ms;
-  options.limits.idle = 20ms;
-  const auto server = serve(options);
+  const auto server = serve();
   const std::string binary_json =
       R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}}]})";
   const std::vector<std::string> seeds{
@@ -417,4 +421,4 @@ TEST(ConnectionTest, DamagedRequestsHurtNobody) {
   EXPECT_EQ(http_client(server->port()).post(infer_path, one_item).status, 200);
 }
 
-}  // namespace
+}  // namespace connection_test
