@@ -9,13 +9,13 @@
 #include <functional>
 #include <new>
 
-namespace {
+namespace queue_allocation_test {
 thread_local long allocations = 0;
-}
+}  // namespace queue_allocation_test
 
 // Counts what this program allocates, thread by thread.
 [[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
+  ++queue_allocation_test::allocations;
   if (void* memory = std::malloc(size != 0 ? size : 1)) return memory;
   throw std::bad_alloc();
 }
@@ -26,7 +26,7 @@ thread_local long allocations = 0;
   std::free(memory);
 }
 
-namespace {
+namespace queue_allocation_test {
 
 using weft::queue;
 using weft::task;
@@ -55,4 +55,4 @@ TEST(queue_allocation, neither_the_fast_path_nor_waiting_allocates_once_warm) {
 // All that a waiting coroutine needs lies in its own frame.
 static_assert(sizeof(weft::detail::coroutine_waiter) <= 200);
 
-}  // namespace
+}  // namespace queue_allocation_test

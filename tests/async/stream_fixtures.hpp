@@ -1,13 +1,13 @@
 #pragma once
 
+#include "async/coroutines.hpp"
+
 #include <weft/async/detail/waiter.hpp>
-#include <weft/async/run.hpp>
 #include <weft/async/stream.hpp>
 #include <weft/async/task.hpp>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
 #include <exception>
@@ -18,19 +18,8 @@
 
 namespace weft_test {
 
-/// Lets every coroutine that is ready run once.
-inline weft::task<> yield() {
-  co_await boost::asio::post(boost::asio::use_awaitable);
-}
-
 inline weft::task<> yield(int times) {
   for (int i = 0; i < times; ++i) co_await yield();
-}
-
-/// Runs `body()`, a coroutine, to its end.
-template <class F>
-void in_coroutine(F body) {
-  weft::run(body());
 }
 
 inline std::vector<int> numbers(int count) {

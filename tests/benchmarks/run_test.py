@@ -30,7 +30,8 @@ else:
         turn = sum(line.startswith({name!r} + " --case " + name) for line in log)
     for entry in cases[name]:
         print("some chatter")
-        print(json.dumps(dict(entry, case=entry.get("case", name), value=entry["values"][turn - 1])))
+        limit = {{"limit": {{"what": "memory bandwidth", "value": entry["limits"][turn - 1]}}}} if "limits" in entry else {{}}
+        print(json.dumps({{**entry, **limit, "case": entry.get("case", name), "value": entry["values"][turn - 1]}}))
 """
 
 GOOGLE = """#!{python}
@@ -124,11 +125,16 @@ class Harness(unittest.TestCase):
         self.assertAlmostEqual(self.run_harness("--runs", "1")[3][0]["ratio"], 5)
 
     def test_a_limit_is_kept_and_the_share_of_it_printed(self):
-        limit = {"what": "memory bandwidth", "value": 200}
-        self.program("weft", {"copy": [{"values": [50], "unit": "MB/s", "limit": limit}]})
+        self.program("weft", {"copy": [{"values": [50], "unit": "MB/s", "limits": [200]}]})
         _, out, _, rows = self.run_harness("--runs", "1")
-        self.assertEqual(rows[0]["limit"], limit)
+        self.assertEqual(rows[0]["limit"], {"what": "memory bandwidth", "value": 200})
         self.assertIn("200 MB/s is the limit (memory bandwidth); weft is at 25 % of it", out)
+
+    def test_each_run_is_set_against_its_own_limit(self):
+        self.program("weft", {"copy": [{"values": [10, 60, 90], "unit": "MB/s", "limits": [100, 70, 300]}]})
+        _, out, _, rows = self.run_harness("--runs", "3")
+        self.assertEqual((rows[0]["weft"], rows[0]["limit"]["value"], rows[0]["share"]), (60, 100, 0.3))
+        self.assertIn("100 MB/s is the limit (memory bandwidth); weft is at 30 % of it", out)
 
     def test_a_run_may_measure_more_than_its_case(self):
         self.program("weft", {"epoch": [{"values": [9], "unit": "s"},

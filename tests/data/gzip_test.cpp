@@ -12,7 +12,7 @@
 #include "test_files.hpp"
 
 namespace weft {
-namespace {
+namespace gzip_test {
 
 using test::bytes;
 using test::gzip;
@@ -66,8 +66,8 @@ TEST(GzipTest, MemberThatBeginsOnABlockBoundary) {
   bytes stored;
   bytes expected;
   while (stored.size() < 600'000) {
-    stored = stored + member;
-    expected = expected + content;
+    stored.insert(stored.end(), member.begin(), member.end());
+    expected.insert(expected.end(), content.begin(), content.end());
   }
   EXPECT_EQ(read_gzip_file(folder.write("many.gz", stored)), expected);
 }
@@ -272,5 +272,5 @@ TEST(GzipTest, WhatComesIsFetchedAhead) {
   });
 }
 
-}  // namespace
+}  // namespace gzip_test
 }  // namespace weft

@@ -19,10 +19,10 @@ namespace weft::test {
 /// What the system's cache has of a file.
 class page_cache {
  public:
-  explicit page_cache(const std::string& path, std::size_t bytes)
+  explicit page_cache(const std::string& path, std::size_t size)
       : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
-        pages_((bytes + page_bytes() - 1) / page_bytes()),
-        mapped_(::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_, 0)) {
+        pages_((size + page_bytes() - 1) / page_bytes()),
+        mapped_(::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_, 0)) {
     if (file_ < 0 || mapped_ == MAP_FAILED) std::abort();
   }
   page_cache(const page_cache&) = delete;
@@ -39,11 +39,11 @@ class page_cache {
     return !has(0, 1);
   }
 
-  bool has(std::int64_t offset, std::int64_t bytes) const {
+  bool has(std::int64_t offset, std::int64_t count) const {
     std::vector<unsigned char> there(pages_);
     if (::mincore(mapped_, pages_ * page_bytes(), there.data()) != 0) std::abort();
     const auto page = static_cast<std::int64_t>(page_bytes());
-    return std::all_of(there.begin() + offset / page, there.begin() + (offset + bytes - 1) / page + 1,
+    return std::all_of(there.begin() + offset / page, there.begin() + (offset + count - 1) / page + 1,
                        [](unsigned char state) { return (state & 1) != 0; });
   }
 
@@ -58,12 +58,12 @@ class page_cache {
 /// Expects that the call has the system fetch these bytes of a file of so many, and waits until they are
 /// there.
 template <class Call>
-void expect_fetched(const std::string& path, std::size_t file_bytes, std::int64_t offset, std::int64_t bytes,
+void expect_fetched(const std::string& path, std::size_t file_bytes, std::int64_t offset, std::int64_t count,
                     const Call& call) {
   const page_cache pages(path, file_bytes);
   if (!pages.drop()) GTEST_SKIP() << "this file system keeps what was written in memory";
-  call();
-  while (!pages.has(offset, bytes)) std::this_thread::yield();
+  // Again and again, since the system may drop what it has fetched.
+  for (call(); !pages.has(offset, count); call()) std::this_thread::yield();
 }
 
 }  // namespace weft::test

@@ -23,7 +23,7 @@
 
 // Every way to die, at every time, and the pool is used again afterwards.
 
-namespace {
+namespace process_faults_test {
 
 using namespace std::chrono_literals;
 using weft::future;
@@ -41,6 +41,7 @@ int overflow_stack(volatile const char* above) {
 
 void die(way how) {
   std::fputs("last words\n", stderr);
+  std::signal(SIGSEGV, SIG_DFL);  // a sanitizer would describe it first, for seconds
   switch (how) {
     case way::segmentation_fault:
       ::raise(SIGSEGV);
@@ -64,9 +65,8 @@ void die(way how) {
 int expected_signal(way how) {
   switch (how) {
     case way::segmentation_fault:
-      return sanitized ? 0 : SIGSEGV;
     case way::stack_overflow:
-      return sanitized ? 0 : SIGSEGV;
+      return SIGSEGV;
     case way::kill:
       return SIGKILL;
     case way::abort:
@@ -123,8 +123,7 @@ void dies_with(future<int>& call, way how) {
       EXPECT_EQ(error.signal(), 0) << what;
       EXPECT_NE(error.exit_code(), 0) << what;
     }
-    // A sanitizer has the last words itself.
-    EXPECT_TRUE(sanitized || error.last_output().find("last words") != std::string::npos) << what;
+    EXPECT_NE(error.last_output().find("last words"), std::string::npos) << what;
     EXPECT_NE(what.find("die_if"), std::string::npos) << what;
   }
 }
@@ -191,7 +190,7 @@ TEST_P(process_faults, during_start) {
       FAIL() << "a worker started";
     } catch (const worker_died& error) {
       EXPECT_NE(std::string(error.what()).find("while it started"), std::string::npos) << error.what();
-      EXPECT_TRUE(sanitized || error.last_output().find("last words") != std::string::npos) << error.what();
+      EXPECT_NE(error.last_output().find("last words"), std::string::npos) << error.what();
     }
   }
 }
@@ -299,7 +298,8 @@ TEST(process_faults_limits, a_hung_worker_is_killed_and_replaced) {
   process_pool pool({.workers = 2, .timeout = 20ms});
   auto hung = pool.submit<&hang>();
   auto also = pool.submit<&hang>();
-  auto fine = pool.submit<&answer>(1);
+  auto unlimited = pool.with({.timeout = 0ms});
+  auto fine = unlimited.submit<&answer>(1);
   EXPECT_EQ(fine.get(), 2);
   try {
     hung.get();
@@ -309,7 +309,7 @@ TEST(process_faults_limits, a_hung_worker_is_killed_and_replaced) {
   }
   EXPECT_THROW(also.get(), weft::timeout_error);
   EXPECT_THROW(pool.with({.timeout = 1ms}).submit<&hang>().get(), weft::timeout_error);
-  EXPECT_EQ(pool.submit<&answer>(2).get(), 3);
+  EXPECT_EQ(unlimited.submit<&answer>(2).get(), 3);
 }
 
 TEST(process_faults_limits, a_worker_that_takes_too_much_memory_is_killed) {
@@ -347,7 +347,14 @@ TEST(process_faults_limits, a_worker_that_does_not_start_in_time_is_reported) {
 TEST(process_faults_limits, a_worker_that_does_not_leave_in_time_is_killed) {
   const leak_check check;
   process_pool pool({.workers = 1, .teardown = weft::remote_call::of<&hang>(), .start_timeout = 200ms});
-  EXPECT_EQ(pool.submit<&answer>(1).get(), 2);
+  int answered = 0;
+  while (answered == 0) {
+    try {
+      answered = pool.submit<&answer>(1).get();
+    } catch (const worker_died&) {  // the time is that to start, too, which a busy machine may not keep
+    }
+  }
+  EXPECT_EQ(answered, 2);
 }
 
 TEST(process_faults_limits, a_destroyed_pool_does_not_wait_for_a_hung_call) {
@@ -448,4 +455,4 @@ TEST(process_faults_parent, workers_leave_when_the_parent_is_killed) {
   ::close(ends[1]);
 }
 
-}  // namespace
+}  // namespace process_faults_test

@@ -18,7 +18,7 @@
 // What tests of worker processes look at from outside.
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;  // the sanitizers catch some signals and end the process themselves
+inline constexpr bool sanitized = true;  // which makes every process slower to start and to end
 #else
 inline constexpr bool sanitized = false;
 #endif

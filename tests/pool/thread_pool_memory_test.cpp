@@ -17,7 +17,7 @@
 
 // A pool whose oneTBB has no memory for tasks. Here its allocations come by, and some of them fail.
 
-namespace {
+namespace thread_pool_memory_test {
 
 std::atomic<bool> no_memory{false};
 std::atomic<int> failures{0};
@@ -31,12 +31,12 @@ bool refuse() {
   return period == 0 || static_cast<std::uint32_t>(before) % period != 0;
 }
 
-}  // namespace
+}  // namespace thread_pool_memory_test
 
 namespace tbb::detail::r1 {
 
 void* __TBB_EXPORTED_FUNC allocate(d1::small_object_pool*& pool, std::size_t bytes) {
-  if (refuse()) throw std::bad_alloc();
+  if (thread_pool_memory_test::refuse()) throw std::bad_alloc();
   using function = void* (*)(d1::small_object_pool*&, std::size_t);
   static const auto next = reinterpret_cast<function>(
       ::dlsym(RTLD_NEXT, "_ZN3tbb6detail2r18allocateERPNS0_2d117small_object_poolEm"));
@@ -45,7 +45,7 @@ void* __TBB_EXPORTED_FUNC allocate(d1::small_object_pool*& pool, std::size_t byt
 
 }  // namespace tbb::detail::r1
 
-namespace {
+namespace thread_pool_memory_test {
 
 using weft::future;
 using weft::thread_pool;
@@ -158,4 +158,4 @@ TEST(thread_pool_memory, every_call_runs_or_fails_while_memory_comes_and_goes) {
   }
 }
 
-}  // namespace
+}  // namespace thread_pool_memory_test

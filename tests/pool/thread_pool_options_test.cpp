@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <oneapi/tbb/info.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace thread_pool_options_test {
 
 using weft::thread_pool;
 
@@ -216,7 +217,7 @@ TEST(thread_pool, pools_come_and_go_while_others_work) {
 }
 
 TEST(thread_pool_trace, a_call_is_a_span_with_its_wait_and_an_arrow_from_its_submission) {
-  const std::string path = testing::TempDir() + "thread_pool_trace.json";
+  const std::string path = testing::TempDir() + "weft_thread_pool_trace_" + std::to_string(::getpid());
   {
     thread_pool pool({.threads = 1, .name = "loaders"});
     weft::trace::start(path);
@@ -242,4 +243,4 @@ TEST(thread_pool_trace, a_call_is_a_span_with_its_wait_and_an_arrow_from_its_sub
   std::remove(path.c_str());
 }
 
-}  // namespace
+}  // namespace thread_pool_options_test
