@@ -167,7 +167,9 @@ int main(int count, char** arguments) {
   options chosen;
   CLI::App program("Loads batches of 224 x 224 pictures while training on those before.", "async_loading");
   program.option_defaults()->always_capture_default();
-  program.add_option("--data", chosen.data, "Folder of Fashion-MNIST's gzip IDX files");
+  program.add_option(
+      "--data", chosen.data,
+      "Folder of Fashion-MNIST's four gzip IDX files, those of Debian's dataset-fashion-mnist");
   program.add_option("--batches", chosen.batches, "Batches to go through")->check(CLI::Range(1, 1'000'000));
   program.add_option("--batch-size", chosen.batch_size, "Pictures in a batch")->check(CLI::Range(1, 10'000));
   program.add_option("--capacity", chosen.capacity, "Batches that the queue holds")

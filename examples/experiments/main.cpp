@@ -95,7 +95,7 @@ int run(const options& settings) {
 
 int main(int count, char** arguments) {
   options settings;
-  CLI::App app("Trains a grid of classifiers on Fashion-MNIST, each in a process of its own");
+  CLI::App app("Trains a grid of classifiers on Fashion-MNIST, each in a process of its own", "experiments");
   app.add_option("--workers", settings.workers, "processes; 0 for one per core")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--experiments", settings.experiments, "how many points of the grid")
@@ -103,7 +103,9 @@ int main(int count, char** arguments) {
   app.add_option("--epochs", settings.epochs, "of each training")->check(CLI::PositiveNumber);
   app.add_option("--crash", settings.crash, "the number of an experiment that is to crash half-way");
   app.add_option("--limit", settings.limit, "training images; 0 for all")->check(CLI::NonNegativeNumber);
-  app.add_option("--data", settings.data, "the folder of the four files")->capture_default_str();
+  app.add_option("--data", settings.data,
+                 "folder of Fashion-MNIST's four gzip IDX files, those of Debian's dataset-fashion-mnist")
+      ->capture_default_str();
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {

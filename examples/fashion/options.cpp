@@ -30,7 +30,9 @@ std::variant<options, int> parse_options(int count, char** arguments) {
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
   program.add_option("--network", chosen.network, "784-256-128-10, or two convolutions before 128-10")
       ->check(CLI::IsMember({"linear", "convolution"}));
-  program.add_option("--data", chosen.data, "Folder of the four gzip IDX files");
+  program.add_option(
+      "--data", chosen.data,
+      "Folder of Fashion-MNIST's four gzip IDX files, those of Debian's dataset-fashion-mnist");
   program.add_option("--seed", chosen.seed, "Seed of the first weights and of the order of the images");
   program
       .add_option("--experiments", chosen.experiments, "How many experiments follow the training, 0 for none")

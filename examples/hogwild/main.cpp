@@ -107,11 +107,13 @@ int main(int count, char** arguments) {
   int epochs = 1;
   std::int64_t limit = 0;
   std::string folder = "/usr/share/datasets/fashion-mnist";
-  CLI::App app("Trains one linear classifier in several processes at once, without locks");
+  CLI::App app("Trains one linear classifier in several processes at once, without locks", "hogwild");
   app.add_option("--workers", workers, "processes; 0 for one per core")->check(CLI::NonNegativeNumber);
   app.add_option("--epochs", epochs, "passes over the images")->check(CLI::PositiveNumber);
   app.add_option("--limit", limit, "training images; 0 for all")->check(CLI::NonNegativeNumber);
-  app.add_option("--data", folder, "the folder of the four files")->capture_default_str();
+  app.add_option("--data", folder,
+                 "folder of Fashion-MNIST's four gzip IDX files, those of Debian's dataset-fashion-mnist")
+      ->capture_default_str();
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {

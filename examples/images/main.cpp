@@ -189,7 +189,9 @@ int main(int count, char** arguments) {
       "--data", chosen.data,
       "Folder with train/ and test/, one folder a class in each; if it is not there, mosaics of "
       "Fashion-MNIST are written to it");
-  program.add_option("--fashion", chosen.fashion, "Folder of Fashion-MNIST's gzip IDX files");
+  program.add_option(
+      "--fashion", chosen.fashion,
+      "Folder of Fashion-MNIST's four gzip IDX files, those of Debian's dataset-fashion-mnist");
   program.add_option("--images", chosen.images, "How many mosaics are written")
       ->check(CLI::Range(50, 10'000'000));
   program.add_option("--size", chosen.size, "Pixels a side that the network sees")

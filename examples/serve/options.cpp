@@ -19,12 +19,15 @@ std::variant<options, int> parse_options(int count, char** arguments) {
   program.add_option(
       "--weights", chosen.weights,
       "What the example 'fashion' wrote; if it is not there, a network is trained for one epoch");
-  program.add_option("--data", chosen.data, "Folder of the four gzip IDX files of Fashion-MNIST");
+  program.add_option(
+      "--data", chosen.data,
+      "Folder of Fashion-MNIST's four gzip IDX files, those of Debian's dataset-fashion-mnist");
   program.add_option("--device", chosen.device,
                      "Where the network computes: cpu, cpu:N, cuda, cuda:N or auto");
   program.add_option("--address", chosen.address,
                      "Where to listen: this machine only, unless told otherwise");
-  program.add_option("--port", chosen.port, "Where to listen; 0 for a port that is free");
+  program.add_option("--port", chosen.port, "Where to listen; 0 for a port that is free")
+      ->check(CLI::Range(0, 65535));
   program.add_option("--threads", chosen.threads, "Threads that serve connections")
       ->check(CLI::Range(1, 256));
   program.add_option("--batch", chosen.batch, "The most images in a batch")->check(CLI::Range(1, 65536));
