@@ -46,6 +46,12 @@ class shared_tensor {
                          shared_array_options options = {}) requires(!std::is_const_v<T>)
       : array_(count(extents), options), extents_(extents) {}
 
+  /// The same for extents in braces, of which there must be Rank.
+  template <std::size_t Count>
+  explicit shared_tensor(const std::int64_t (&extents)[Count],
+                         shared_array_options options = {}) requires(!std::is_const_v<T>)
+      : shared_tensor(detail::extents_of<Rank>(extents), options) {}
+
   /// A copy of what the view shows, which must be in the host's memory; throws invalid_argument if it is not.
   explicit shared_tensor(tensor_view<const value_type, Rank> source,
                          shared_array_options options = {}) requires(!std::is_const_v<T>)
@@ -63,6 +69,11 @@ class shared_tensor {
                         std::to_string(count(extents)));
     }
   }
+
+  /// The same for extents in braces, of which there must be Rank.
+  template <std::size_t Count>
+  shared_tensor(const std::int64_t (&extents)[Count], shared_array<T> elements)
+      : shared_tensor(detail::extents_of<Rank>(extents), std::move(elements)) {}
 
   /// The same elements, which cannot be changed through this one.
   template <class U>

@@ -4,7 +4,7 @@
 #include <weft/core/error.hpp>
 #include <weft/core/shape.hpp>
 
-#include <array>        // for std::array
+#include <array>        // for std::array, std::to_array
 #include <concepts>     // for std::convertible_to
 #include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::int64_t
@@ -34,6 +34,30 @@ void require_same_shape(const char* operation, const char* left_name, const shap
 }
 
 namespace detail {
+
+/// The extents, where there is one for each axis; a shape itself would fill what is missing with 0.
+template <int Rank, std::size_t Count>
+constexpr shape_of_rank<Rank> extents_of(const std::int64_t (&extents)[Count]) noexcept {
+  static_assert(Count == static_cast<std::size_t>(Rank),
+                "the number of extents is not the rank: give one for each axis");
+  if constexpr (Count == static_cast<std::size_t>(Rank)) {
+    return std::to_array(extents);
+  } else {
+    return {};
+  }
+}
+
+/// The indices, where there is one for each axis.
+template <int Rank, class... Index>
+constexpr shape_of_rank<Rank> position_of(Index... index) noexcept {
+  static_assert(sizeof...(Index) == static_cast<std::size_t>(Rank),
+                "the number of indices is not the rank: give one for each axis");
+  if constexpr (sizeof...(Index) == static_cast<std::size_t>(Rank)) {
+    return {static_cast<std::int64_t>(index)...};
+  } else {
+    return {};
+  }
+}
 
 /// Throws invalid_argument unless the elements lie in host memory.
 inline void require_host(const char* operation, const place& where) {
@@ -90,6 +114,12 @@ class strided_view {
     }
   }
 
+  /// The same for extents and strides in braces, of which there must be Rank.
+  template <std::size_t Extents, std::size_t Strides>
+  constexpr strided_view(T* data, const std::int64_t (&extents)[Extents],
+                         const std::int64_t (&strides)[Strides], place where = {})
+      : strided_view(data, detail::extents_of<Rank>(extents), detail::extents_of<Rank>(strides), where) {}
+
   /// All elements of a dense view.
   constexpr strided_view(const tensor_view<T, Rank>& dense) noexcept  // NOLINT(google-explicit-constructor)
       : data_(dense.data()),
@@ -139,16 +169,15 @@ class strided_view {
 
   /// The element at these indices, one per axis; not checked.
   template <std::convertible_to<std::int64_t>... Index>
-  requires(sizeof...(Index) == static_cast<std::size_t>(Rank)) constexpr T& operator()(
-      Index... index) const noexcept {
-    return data_[offset({static_cast<std::int64_t>(index)...})];
+  constexpr T& operator()(Index... index) const noexcept {
+    return data_[offset(detail::position_of<Rank>(index...))];
   }
 
   /// The element at these indices, one per axis; throws invalid_argument, naming both, if they are outside
   /// the shape.
   template <std::convertible_to<std::int64_t>... Index>
-  requires(sizeof...(Index) == static_cast<std::size_t>(Rank)) constexpr T& at(Index... index) const {
-    const shape_type position{static_cast<std::int64_t>(index)...};
+  constexpr T& at(Index... index) const {
+    const shape_type position = detail::position_of<Rank>(index...);
     for (std::size_t axis = 0; axis < extents_.size(); ++axis) {
       if (position[axis] < 0 || position[axis] >= extents_[axis]) {
         throw invalid_argument("strided_view at(): index " + to_string(position) + " is outside shape " +
@@ -238,6 +267,12 @@ class strided_view {
                         to_string(extents));
     }
     return {data_, extents, strides, where_};
+  }
+
+  /// The same for extents in braces, of which there must be NewRank.
+  template <int NewRank, std::size_t Count>
+  constexpr strided_view<T, NewRank> broadcast_to(const std::int64_t (&extents)[Count]) const {
+    return broadcast_to<NewRank>(detail::extents_of<NewRank>(extents));
   }
 
   /// Whether the elements are one piece of memory, row-major.

@@ -52,6 +52,11 @@ class tensor_view {
     }
   }
 
+  /// The same for extents in braces, of which there must be Rank.
+  template <std::size_t Count>
+  constexpr tensor_view(T* data, const std::int64_t (&extents)[Count], place where = {})
+      : tensor_view(data, detail::extents_of<Rank>(extents), where) {}
+
   /// A view of the same elements that cannot change them.
   template <class U>
   requires(std::is_same_v<const U, T> &&
@@ -79,16 +84,15 @@ class tensor_view {
 
   /// The element at these indices, one per axis; not checked.
   template <std::convertible_to<std::int64_t>... Index>
-  requires(sizeof...(Index) == static_cast<std::size_t>(Rank)) constexpr T& operator()(
-      Index... index) const noexcept {
-    return data_[offset({static_cast<std::int64_t>(index)...})];
+  constexpr T& operator()(Index... index) const noexcept {
+    return data_[offset(detail::position_of<Rank>(index...))];
   }
 
   /// The element at these indices, one per axis; throws invalid_argument, naming both, if they are outside
   /// the shape.
   template <std::convertible_to<std::int64_t>... Index>
-  requires(sizeof...(Index) == static_cast<std::size_t>(Rank)) constexpr T& at(Index... index) const {
-    const shape_type position{static_cast<std::int64_t>(index)...};
+  constexpr T& at(Index... index) const {
+    const shape_type position = detail::position_of<Rank>(index...);
     for (std::size_t axis = 0; axis < extents_.size(); ++axis) {
       if (position[axis] < 0 || position[axis] >= extents_[axis]) {
         throw invalid_argument("tensor at(): index " + to_string(position) + " is outside shape " +
@@ -147,6 +151,12 @@ class tensor_view {
     return {data_, extents, where_};
   }
 
+  /// The same for extents in braces, of which there must be NewRank.
+  template <int NewRank, std::size_t Count>
+  constexpr tensor_view<T, NewRank> reshape(const std::int64_t (&extents)[Count]) const {
+    return reshape<NewRank>(detail::extents_of<NewRank>(extents));
+  }
+
  private:
   constexpr std::int64_t offset(const shape_type& position) const noexcept {
     std::int64_t flat = 0;
@@ -198,6 +208,18 @@ class tensor {
     }
     std::copy_n(elements.begin(), elements.size(), data_.get());
   }
+
+  /// The same for extents in braces, of which there must be Rank.
+  template <std::size_t Count>
+  explicit tensor(const std::int64_t (&extents)[Count]) : tensor(detail::extents_of<Rank>(extents)) {}
+  /// The same, in that memory.
+  template <std::size_t Count>
+  tensor(const std::int64_t (&extents)[Count], std::shared_ptr<memory> source)
+      : tensor(detail::extents_of<Rank>(extents), std::move(source)) {}
+  /// The same, with these elements.
+  template <std::size_t Count>
+  tensor(const std::int64_t (&extents)[Count], std::span<const T> elements)
+      : tensor(detail::extents_of<Rank>(extents), elements) {}
 
   /// A copy of what the view shows.
   explicit tensor(tensor_view<const T, Rank> source) : tensor(source.extents(), on_host(source).elements()) {}
