@@ -8,7 +8,7 @@ using matrix = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, E
 
 void product(benchmark::State& state) {
   Eigen::setNbThreads(1);
-  measure_product(state, [](product_case& numbers) {
+  measure_product(state, [](product_case<float>& numbers) {
     const auto size = static_cast<Eigen::Index>(numbers.size());
     matrix output(numbers.output.data(), size, size);
     output.noalias() = matrix(numbers.left.data(), size, size) * matrix(numbers.right.data(), size, size);
@@ -21,7 +21,7 @@ void batched(benchmark::State& state) {
   Eigen::setNbThreads(1);
   measure_product(
       state,
-      [](product_case& numbers) {
+      [](product_case<float>& numbers) {
         const auto size = static_cast<Eigen::Index>(numbers.size());
         for (std::size_t i = 0; i < numbers.count(); ++i) {
           const std::size_t at = i * numbers.size() * numbers.size();

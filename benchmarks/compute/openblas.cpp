@@ -6,7 +6,7 @@ namespace {
 
 void product(benchmark::State& state) {
   openblas_set_num_threads(1);
-  measure_product(state, [](product_case& numbers) {
+  measure_product(state, [](product_case<float>& numbers) {
     const auto size = static_cast<blasint>(numbers.size());
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size, size, size, 1.0F, numbers.left.data(), size,
                 numbers.right.data(), size, 0.0F, numbers.output.data(), size);
@@ -19,7 +19,7 @@ void batched(benchmark::State& state) {
   openblas_set_num_threads(1);
   measure_product(
       state,
-      [](product_case& numbers) {
+      [](product_case<float>& numbers) {
         const auto size = static_cast<blasint>(numbers.size());
         for (std::size_t i = 0; i < numbers.count(); ++i) {
           const std::size_t at = i * numbers.size() * numbers.size();

@@ -7,7 +7,8 @@
 #include <vector>   // for std::vector
 
 /// Pairs of square matrices of small whole numbers, whose product is exact in float, one pair after the
-/// other, and a check of some of it.
+/// other, and a check of some of it, rounded to Number.
+template <class Number>
 class product_case {
  public:
   explicit product_case(std::size_t size, std::size_t count = 1)
@@ -17,8 +18,8 @@ class product_case {
         size_(size),
         count_(count) {
     for (std::size_t i = 0; i < left.size(); ++i) {
-      left[i] = static_cast<float>(i * 7 % 5) - 2.0F;
-      right[i] = static_cast<float>(i * 3 % 7) - 3.0F;
+      left[i] = Number(static_cast<float>(i * 7 % 5) - 2.0F);
+      right[i] = Number(static_cast<float>(i * 3 % 7) - 3.0F);
     }
   }
 
@@ -32,15 +33,16 @@ class product_case {
       for (std::size_t column = 0; column < size_; column += 47) {
         float sum = 0.0F;
         for (std::size_t k = 0; k < size_; ++k) {
-          sum += left[row * size_ + k] * right[(first + k) * size_ + column];
+          sum += static_cast<float>(left[row * size_ + k]) *
+                 static_cast<float>(right[(first + k) * size_ + column]);
         }
-        if (output[row * size_ + column] != sum) return false;
+        if (static_cast<float>(output[row * size_ + column]) != static_cast<float>(Number(sum))) return false;
       }
     }
     return true;
   }
 
-  std::vector<float> left, right, output;
+  std::vector<Number> left, right, output;
 
  private:
   std::size_t size_;
@@ -49,9 +51,9 @@ class product_case {
 
 /// Measures multiply(case) for so many pairs of the size that the benchmark was given; items are
 /// multiplications and additions.
-template <class Multiply>
+template <class Number = float, class Multiply>
 void measure_product(benchmark::State& state, const Multiply& multiply, std::size_t count = 1) {
-  product_case numbers(static_cast<std::size_t>(state.range(0)), count);
+  product_case<Number> numbers(static_cast<std::size_t>(state.range(0)), count);
   for (auto _ : state) {
     multiply(numbers);
     benchmark::ClobberMemory();

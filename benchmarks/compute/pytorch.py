@@ -15,13 +15,13 @@ ROWS = COLUMNS = 1024
 LARGE = 1 << 24
 
 
-def product(size):
-    a = (torch.arange(size * size) * 7 % 5 - 2.0).reshape(size, size)
-    b = (torch.arange(size * size) * 3 % 7 - 3.0).reshape(size, size)
-    out = torch.empty(size, size)
+def product(size, dtype=torch.float32):
+    a = (torch.arange(size * size) * 7 % 5 - 2.0).reshape(size, size).to(dtype)
+    b = (torch.arange(size * size) * 3 % 7 - 3.0).reshape(size, size).to(dtype)
+    out = torch.empty(size, size, dtype=dtype)
 
     def check():
-        assert torch.equal(out[0].double(), a[0].double() @ b.double())
+        assert torch.equal(out[0], (a[0].double() @ b.double()).to(dtype))
 
     return lambda: torch.mm(a, b, out=out), check, 2.0 * size**3, "items/s"
 
@@ -47,6 +47,35 @@ def reduce_sum():
         assert result[0] == LARGE / 2
 
     return run, check, LARGE * 4.0, "bytes/s"
+
+
+SHORT_ROW = 64
+
+
+def matrix(rows):
+    return (torch.arange(LARGE) % 4).float().reshape(rows, -1)
+
+
+def reduce_matrix(a, reduce, expected):
+    result = []
+
+    def run():
+        result[:] = [reduce(a)]
+
+    def check():
+        assert result[0][3] == expected
+
+    return run, check, LARGE * 4.0, "bytes/s"
+
+
+def add_row():
+    a, row = torch.full((LARGE // SHORT_ROW, SHORT_ROW), 1.5), torch.full((SHORT_ROW,), 2.0)
+    out = torch.empty_like(a)
+
+    def check():
+        assert out[3, 3] == 3.5
+
+    return lambda: torch.add(a, row, out=out), check, LARGE * 8.0, "bytes/s"
 
 
 def rows():
@@ -76,36 +105,37 @@ def layer_norm():
     return run, check, float(ROWS * COLUMNS), "items/s"
 
 
-IMAGES = PLANES = 32
-SIDE = 28
-CONV_WORK = 2.0 * IMAGES * PLANES * PLANES * 9 * SIDE * SIDE
+IMAGES = 8
+SIDES = 56, 28, 14, 7
 
 
-def conv2d():
-    a, w, b = torch.ones(IMAGES, PLANES, SIDE, SIDE), torch.ones(PLANES, PLANES, 3, 3), torch.zeros(PLANES)
-    result = []
+def layer(side, images=IMAGES, stride=1):
+    planes = 56 * 64 // side
+    a, w = torch.ones(images, planes, side, side), torch.ones(planes * stride, planes, 3, 3)
+    b, result = torch.zeros(planes * stride), []
 
     def run():
-        result[:] = [torch.nn.functional.conv2d(a, w, b, padding=1)]
+        result[:] = [torch.nn.functional.conv2d(a, w, b, stride=stride, padding=1)]
 
     def check():
-        assert result[0][3, 2, 1, 1] == 9 * PLANES
+        assert result[0][-1, 2, 1, 1] == 9 * planes
 
-    return run, check, CONV_WORK, "items/s"
+    return run, check, 2.0 * images * planes * stride * planes * 9 * (side // stride) ** 2, "items/s"
 
 
-def conv2d_backward():
-    a, w = torch.ones(IMAGES, PLANES, SIDE, SIDE), torch.ones(PLANES, PLANES, 3, 3)
+def conv2d_backward(side):
+    planes = 56 * 64 // side
+    a, w = torch.ones(IMAGES, planes, side, side), torch.ones(planes, planes, 3, 3)
     result = []
 
     def run():
         result[:] = torch.ops.aten.convolution_backward(
-            a, a, w, [PLANES], [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, True, True])
+            a, a, w, [planes], [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [True, True, True])
 
     def check():
-        assert result[0][3, 2, 1, 1] == 9 * PLANES and result[1][3, 2, 1, 1] == IMAGES * SIDE * SIDE
+        assert result[0][3, 2, 1, 1] == 9 * planes and result[1][3, 2, 1, 1] == IMAGES * side * side
 
-    return run, check, 2 * CONV_WORK, "items/s"
+    return run, check, 4.0 * IMAGES * planes * planes * 9 * side**2, "items/s"
 
 
 def adam():
@@ -130,17 +160,27 @@ def batched():
     return lambda: torch.bmm(a, b, out=out), check, 2.0 * 64**4, "items/s"
 
 
+SIZES = (256, 512, 1024, 2048)
 CASES = {
-    **{f"product/{size}": (lambda size=size: product(size)) for size in (256, 512, 1024, 2048)},
+    **{f"product/{size}": (lambda size=size: product(size)) for size in SIZES},
+    **{f"product_bf16/{size}": (lambda size=size: product(size, torch.bfloat16)) for size in SIZES},
     "add": add,
     "sum": reduce_sum,
+    "sum_rows": lambda: reduce_matrix(matrix(LARGE // SHORT_ROW), lambda a: torch.sum(a, 1), 1.5 * SHORT_ROW),
+    "sum_columns": lambda: reduce_matrix(matrix(4096), lambda a: torch.sum(a, 0), 3.0 * 4096),
+    "max_columns": lambda: reduce_matrix(matrix(4096), lambda a: torch.amax(a, 0), 3.0),
+    "argmax_rows": lambda: reduce_matrix(matrix(LARGE // SHORT_ROW), lambda a: torch.argmax(a, 1), 3),
+    "add_row": add_row,
     "softmax": softmax,
     "layer_norm": layer_norm,
     "batched/64": batched,
-    "conv2d": conv2d,
-    "conv2d_backward": conv2d_backward,
+    **{f"conv2d/{side}": (lambda side=side: layer(side)) for side in SIDES},
+    **{f"conv2d_strided/{side}": (lambda side=side: layer(side, stride=2)) for side in SIDES[:3]},
+    **{f"conv2d_image_two_threads/{side}": (lambda side=side: layer(side, images=1)) for side in SIDES},
+    **{f"conv2d_backward/{side}": (lambda side=side: conv2d_backward(side)) for side in SIDES},
     "adam": adam,
-    **{f"product_two_threads/{size}": (lambda size=size: product(size)) for size in (256, 512, 1024, 2048)},
+    **{f"product_two_threads/{size}": (lambda size=size: product(size)) for size in SIZES},
+    **{f"product_bf16_two_threads/{size}": (lambda size=size: product(size, torch.bfloat16)) for size in SIZES},
 }
 
 

@@ -93,17 +93,20 @@ void adam_step::operator()(const cpu_context& context, std::span<const adam_para
   const detail::adam_coefficients coefficients = detail::coefficients_of(options, step);
   const auto kernel = detail::kernels_of(context.level()).adam;
   // Parts are numbered through all arrays, so that one pass over the threads is enough.
-  context.parallel_for(parts, [&](std::int64_t part) {
-    const adam_parameter* array = parameters.data();
-    while (part >= parts_of(*array)) part -= parts_of(*array++);
-    const detail::adam_arguments arguments{.parameter = array->parameter.data(),
-                                           .first = array->first_moment.data(),
-                                           .second = array->second_moment.data(),
-                                           .gradient = array->gradient.data(),
-                                           .coefficients = &coefficients};
-    const std::int64_t begin = part * parameters_per_part;
-    kernel(arguments, begin, std::min(array->parameter.size(), begin + parameters_per_part));
-  });
+  context.parallel_for(
+      parts,
+      [&](std::int64_t part) {
+        const adam_parameter* array = parameters.data();
+        while (part >= parts_of(*array)) part -= parts_of(*array++);
+        const detail::adam_arguments arguments{.parameter = array->parameter.data(),
+                                               .first = array->first_moment.data(),
+                                               .second = array->second_moment.data(),
+                                               .gradient = array->gradient.data(),
+                                               .coefficients = &coefficients};
+        const std::int64_t begin = part * parameters_per_part;
+        kernel(arguments, begin, std::min(array->parameter.size(), begin + parameters_per_part));
+      },
+      detail::least_parts);
 }
 
 }  // namespace weft

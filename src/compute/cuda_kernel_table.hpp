@@ -19,11 +19,17 @@ struct bfloat16_bits {
   std::uint16_t bits;
 };
 
+/// A half as it lies in memory, for nvcc.
+struct half_bits {
+  std::uint16_t bits;
+};
+
 /// What a product multiplies, and how precisely.
 enum class product_type {
-  float32,  ///< floats
-  tf32,     ///< floats, rounded to 11 bits before they are multiplied
-  bfloat16  ///< bfloat16s, added up as floats
+  float32,   ///< floats
+  tf32,      ///< floats, rounded to 11 bits before they are multiplied
+  bfloat16,  ///< bfloat16s, added up as floats
+  half       ///< halves, added up as floats
 };
 
 /// output = after(left * right + bias), or output + left * right, of a batch of matrices.

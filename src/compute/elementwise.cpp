@@ -11,6 +11,15 @@ namespace {
 // Enough elements to be worth a task.
 constexpr std::int64_t elementwise_part = 32768;  // elements
 
+// An output that no core's share of a last-level cache holds goes past the caches: a store would read each
+// line from memory first. Not where it overwrites an operand, whose lines are in the cache by then.
+constexpr std::int64_t least_streamed = std::int64_t{32} << 20;  // bytes
+
+bool worth_streaming(const array& output, const void* left, const void* right) {
+  return output.size() * size_of(output.type) >= least_streamed && output.data != left &&
+         output.data != right;
+}
+
 // The strides of an operand along the output's axes; 0 where it is repeated.
 void repeat(const char* name, const char* operand_name, const array& operand, const array& output,
             std::array<std::int64_t, array::most_axes>& strides) {
@@ -74,41 +83,56 @@ void run_binary(const cpu_context& context, const char* name, binary_operation o
   const auto kernel = kernels_of(context.level()).binary;
   const number type = number_of(output.type);
   const std::int64_t width = size_of(output.type);
+  // The kernel goes over the two innermost axes.
   const auto last = static_cast<std::size_t>(loop.rank - 1);
-  const std::int64_t inner = loop.extents[last];
-  const std::int64_t outer = size / inner;
-  // A part is some of an inner row, or several rows.
-  const std::int64_t pieces = (inner + elementwise_part - 1) / elementwise_part;
-  const std::int64_t rows = std::max<std::int64_t>(1, elementwise_part / inner);
-  const auto run_row = [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
-    std::int64_t left_offset = begin * loop.left[last];
-    std::int64_t right_offset = begin * loop.right[last];
-    std::int64_t rest = row;
-    for (std::size_t axis = last; axis-- > 0;) {
-      const std::int64_t index = rest % loop.extents[axis];
-      rest /= loop.extents[axis];
-      left_offset += index * loop.left[axis];
-      right_offset += index * loop.right[axis];
-    }
-    kernel({.operation = operation,
-            .type = type,
-            .left = static_cast<const std::byte*>(left.data) + left_offset * width,
-            .right = static_cast<const std::byte*>(right.data) + right_offset * width,
-            .left_step = loop.left[last],
-            .right_step = loop.right[last],
-            .output = static_cast<std::byte*>(const_cast<void*>(output.data)) + (row * inner + begin) * width,
-            .count = end - begin});
+  const bool is_row = loop.rank == 1;
+  const std::int64_t columns = loop.extents[last];
+  const std::int64_t rows = is_row ? 1 : loop.extents[last - 1];
+  const bool streamed = worth_streaming(output, left.data, right.data);
+  const auto run_block = [&](std::int64_t row, std::int64_t row_count, std::int64_t column,
+                             std::int64_t column_count) {
+    const auto operand_of = [&](const array& operand, const auto& strides) {
+      const std::int64_t row_step = is_row ? 0 : strides[last - 1];
+      std::int64_t offset = column * strides[last] + row % rows * row_step;
+      std::int64_t rest = row / rows;
+      for (std::size_t axis = is_row ? 0 : last - 1; axis-- > 0;) {
+        offset += rest % loop.extents[axis] * strides[axis];
+        rest /= loop.extents[axis];
+      }
+      return stepped_matrix{static_cast<const std::byte*>(operand.data) + offset * width, row_step,
+                            strides[last]};
+    };
+    kernel(
+        {.operation = operation,
+         .type = type,
+         .left = operand_of(left, loop.left),
+         .right = operand_of(right, loop.right),
+         .output = static_cast<std::byte*>(const_cast<void*>(output.data)) + (row * columns + column) * width,
+         .rows = row_count,
+         .columns = column_count,
+         .streamed = streamed});
   };
+  const std::int64_t all_rows = size / columns;
+  // A part is some of a row, or several rows.
+  const std::int64_t pieces = (columns + elementwise_part - 1) / elementwise_part;
   if (pieces > 1) {
-    context.parallel_for(outer * pieces, [&](std::int64_t part) {
-      const std::int64_t piece = part % pieces;
-      run_row(part / pieces, inner * piece / pieces, inner * (piece + 1) / pieces);
-    });
-  } else {
-    run_parts(context, outer, rows, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) run_row(row, 0, inner);
-    });
+    context.parallel_for(
+        all_rows * pieces,
+        [&](std::int64_t part) {
+          const std::int64_t begin = columns * (part % pieces) / pieces;
+          run_block(part / pieces, 1, begin, columns * (part % pieces + 1) / pieces - begin);
+        },
+        least_parts);
+    return;
   }
+  run_parts(context, all_rows, std::max<std::int64_t>(1, elementwise_part / columns),
+            [&](std::int64_t begin, std::int64_t end) {
+              while (begin < end) {
+                const std::int64_t next = std::min(end, (begin / rows + 1) * rows);
+                run_block(begin, next - begin, 0, columns);
+                begin = next;
+              }
+            });
 }
 
 namespace {
@@ -139,8 +163,13 @@ void run_unary(const cpu_context& context, const char* name, unary_operation ope
   const auto kernel = kernels_of(context.level()).unary;
   const auto* from = static_cast<const float*>(input.data);
   auto* to = static_cast<float*>(const_cast<void*>(output.data));
+  const bool streamed = worth_streaming(output, input.data, input.data);
   run_parts(context, output.size(), elementwise_part, [&](std::int64_t begin, std::int64_t end) {
-    kernel(operation, from + begin, to + begin, end - begin);
+    kernel({.operation = operation,
+            .input = from + begin,
+            .output = to + begin,
+            .count = end - begin,
+            .streamed = streamed});
   });
 }
 

@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-constexpr isa levels[] = {isa::v2, isa::v3, isa::v4};
+constexpr isa levels[] = {isa::v2, isa::v3, isa::v4, isa::v4_bf16};
 
 std::string names(const std::vector<isa>& values) {
   std::string text;
@@ -40,16 +40,19 @@ std::string_view to_string(isa level) noexcept {
     case isa::v3:
       return "v3";
     case isa::v4:
+      return "v4";
+    case isa::v4_bf16:
       break;
   }
-  return "v4";
+  return "v4_bf16";
 }
 
 isa parse_isa(std::string_view name) {
   for (const isa level : levels) {
     if (to_string(level) == name) return level;
   }
-  throw invalid_argument("instruction set '" + std::string(name) + "' is unknown: it is one of v2, v3, v4");
+  throw invalid_argument("instruction set '" + std::string(name) +
+                         "' is unknown: it is one of v2, v3, v4, v4_bf16");
 }
 
 bool isa_supported(isa level) noexcept {
@@ -60,9 +63,11 @@ bool isa_supported(isa level) noexcept {
     case isa::v3:
       return __builtin_cpu_supports("x86-64-v3") != 0;
     case isa::v4:
+      return __builtin_cpu_supports("x86-64-v4") != 0;
+    case isa::v4_bf16:
       break;
   }
-  return __builtin_cpu_supports("x86-64-v4") != 0;
+  return __builtin_cpu_supports("x86-64-v4") != 0 && __builtin_cpu_supports("avx512bf16") != 0;
 }
 
 isa require_supported(isa level) {
@@ -93,9 +98,24 @@ const kernel_table& kernels_of(isa level) noexcept {
     case isa::v3:
       return v3::kernels;
     case isa::v4:
+    case isa::v4_bf16:
       break;
   }
   return v4::kernels;
+}
+
+const product16_table& product16_kernels_of(isa level) noexcept {
+  switch (level) {
+    case isa::v2:
+      return v2::product16_kernels;
+    case isa::v3:
+      return v3::product16_kernels;
+    case isa::v4:
+      return v4::product16_kernels;
+    case isa::v4_bf16:
+      break;
+  }
+  return v4_bf16::product16_kernels;
 }
 
 }  // namespace detail

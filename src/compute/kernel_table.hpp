@@ -105,6 +105,23 @@ struct product_arguments {
   bool accumulate;
 };
 
+/// The types of 16 bits that are multiplied.
+enum class number16 { bfloat16, half };
+
+/// output = after(left * right + bias) of 16-bit numbers, added up as floats; a bias that is null is 0.
+struct product16_arguments {
+  number16 type;
+  const std::uint16_t*
+      left;  // element (row, depth) at row * left_row + depth * left_depth, one of which is 1
+  std::int64_t left_row, left_depth;
+  matrix<const std::uint16_t> right;  // [depth, columns], or its transpose
+  bool right_transposed;
+  const std::uint16_t* bias;  // [columns]
+  matrix<std::uint16_t> output;
+  std::int64_t depth;
+  activation after;
+};
+
 /// A part of a large product's depth.
 struct stretch {
   std::int64_t begin, depth;
@@ -127,37 +144,64 @@ struct convolution_arguments {
   std::int64_t outputs, depth;
   std::int64_t width;  // of a padded plane
   std::int64_t out_height, out_width;
+  std::int64_t out_plane;  // how far apart the planes of the output lie
 };
 
-/// Its gradient by the weight, of one image after the other: result = gradient * transpose(patches).
+/// Its gradient by the weight, of some images: result += gradient * transpose(patches).
 struct correlation_arguments {
-  const float* padded;
-  const std::int64_t* offsets;
-  const float* gradient;  // [outputs, columns], rows as far apart as the padded planes', zeros between them
-  float* result;          // [outputs, depth], written with the last image
-  std::int64_t outputs, depth;
+  const float* padded;          // [images, padded_image], see above
+  const std::int64_t* offsets;  // [depth]
+  const float*
+      gradient;   // [outputs, images, columns], rows as far apart as the padded planes', zeros between
+  float* result;  // [outputs, depth]
+  std::int64_t outputs, depth, images;
+  std::int64_t padded_image;
   std::int64_t columns;  // a multiple of most_lanes
 };
 
 /// The element types of arithmetic.
 enum class number { float32, float64, int32, int64 };
 
-/// output[i] = left[i * left_step] op right[i * right_step]
+/// An operand of a matrix: element (row, column) lies row * row_step + column * step elements behind data.
+struct stepped_matrix {
+  const void* data;
+  std::int64_t row_step, step;
+};
+
+/// output = left op right, element by element, rows of the output one behind the other.
 struct binary_arguments {
   binary_operation operation;
   number type;
-  const void *left, *right;
-  std::int64_t left_step, right_step;
+  stepped_matrix left, right;
   void* output;
-  std::int64_t count;
+  std::int64_t rows, columns;
+  bool streamed;  // the output goes to memory past the caches
 };
 
-/// A part of a reduction: the sum or the maximum, in the type that fits, and where the maximum is.
-struct partial {
-  double real;
-  std::int64_t integer;
-  std::int64_t index;
+/// output[i] = op input[i]
+struct unary_arguments {
+  unary_operation operation;
+  const float* input;
+  float* output;
+  std::int64_t count;
+  bool streamed;  // as above
 };
+
+/// The sums or the largest elements of a matrix's rows or columns. Sums of numbers with a fraction are
+/// double, those of integers std::int64_t, which overflow as the language's unsigned integers do; the largest
+/// elements are as wide.
+struct reduction_arguments {
+  reduction operation;
+  number type;
+  const void* first;
+  std::int64_t rows, columns;
+  std::int64_t stride;   // between rows, in elements
+  void* results;         // [rows] or [columns], double or std::int64_t
+  std::int64_t* places;  // of argmax: where along the row or column
+};
+
+/// How many columns are reduced together: their sums lie in the first-level cache.
+inline constexpr std::int64_t most_columns = 1024;
 
 /// Softmax of rows, or its logarithm.
 struct softmax_arguments {
@@ -245,13 +289,11 @@ struct kernel_table {
                         float* scratch);
   /// Scratch: outputs * (out_height * width + 2 * most_lanes) floats.
   void (*convolve)(const convolution_arguments&, float* scratch);
-  /// Sums: outputs * depth * most_lanes floats, carried from the first image to the last.
-  void (*correlate)(const correlation_arguments&, float* sums, bool first, bool last);
+  void (*correlate)(const correlation_arguments&);
   void (*binary)(const binary_arguments&);
-  void (*unary)(unary_operation, const float* input, float* output, std::int64_t count);
-  void (*reduce_row)(reduction, number, const void* row, std::int64_t count, partial&);
-  void (*reduce_columns)(reduction, number, const void* first, std::int64_t count, std::int64_t stride,
-                         std::int64_t width, partial*);
+  void (*unary)(const unary_arguments&);
+  void (*reduce_rows)(const reduction_arguments&);
+  void (*reduce_columns)(const reduction_arguments&);  // at most most_columns of them
   double (*sum_of_squares)(const float* values, std::int64_t count);
   void (*softmax)(const softmax_arguments&, std::int64_t row_begin, std::int64_t row_end);
   void (*softmax_backward)(const softmax_backward_arguments&, std::int64_t row_begin, std::int64_t row_end);
@@ -266,14 +308,40 @@ struct kernel_table {
                  std::int64_t count);
 };
 
+/// The products of 16-bit numbers, a slab at a time: some columns of the right factor, and a part of the
+/// depth that begins at a multiple of 2.
+struct product16_table {
+  /// How many floats a column takes when a part of the depth is packed.
+  std::int64_t (*packed_depth)(number16, std::int64_t depth);
+  /// Packs a part of the slab's depth of some of its columns; `to` is where the first of them begins, and has
+  /// room for packed_depth() floats a column, the number of which is rounded up to tile_columns.
+  void (*pack_right)(const product16_arguments&, const stretch& slab, const stretch& part,
+                     std::int64_t column_begin, std::int64_t column_end, float* to);
+  /// Adds the slab's part of the depth to the tile's sums, whose rows are `stride` apart and have room for
+  /// the tile's columns rounded up to tile_columns; a slab that begins at 0 overwrites them, and one that
+  /// ends with the depth also writes the output. `right` is packed from the tile's first column on. Scratch:
+  /// rows * product16_steps + most_lanes floats.
+  void (*product)(const product16_arguments&, const stretch& slab, const tile&, const float* right,
+                  float* sums, std::int64_t stride, float* scratch);
+};
+
+/// So many floats of each row of the left factor are packed at a time.
+inline constexpr std::int64_t product16_steps = 256;
+
 namespace v2 {
 extern const kernel_table kernels;
-}
+extern const product16_table product16_kernels;
+}  // namespace v2
 namespace v3 {
 extern const kernel_table kernels;
-}
+extern const product16_table product16_kernels;
+}  // namespace v3
 namespace v4 {
 extern const kernel_table kernels;
+extern const product16_table product16_kernels;
+}  // namespace v4
+namespace v4_bf16 {
+extern const product16_table product16_kernels;
 }
 
 }  // namespace weft::detail

@@ -108,18 +108,21 @@ void layer_norm_backward::operator()(const cpu_context& context, tensor_view<con
                     [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
   // Columns are independent; each is summed down the rows.
   constexpr std::int64_t columns_per_part = 64;
-  detail::run_parts(context, columns, columns_per_part, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t at = begin; at < end; ++at) scale_gradient(at) = shift_gradient(at) = 0.0F;
-    for (std::int64_t line = 0; line < rows; ++line) {
-      const float center = mean(line);
-      const float inverse = inverse_deviation(line);
-      for (std::int64_t at = begin; at < end; ++at) {
-        const float gradient = output_gradient(line, at);
-        scale_gradient(at) += gradient * ((input(line, at) - center) * inverse);
-        shift_gradient(at) += gradient;
-      }
-    }
-  });
+  detail::run_parts(
+      context, columns, columns_per_part,
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t at = begin; at < end; ++at) scale_gradient(at) = shift_gradient(at) = 0.0F;
+        for (std::int64_t line = 0; line < rows; ++line) {
+          const float center = mean(line);
+          const float inverse = inverse_deviation(line);
+          for (std::int64_t at = begin; at < end; ++at) {
+            const float gradient = output_gradient(line, at);
+            scale_gradient(at) += gradient * ((input(line, at) - center) * inverse);
+            shift_gradient(at) += gradient;
+          }
+        }
+      },
+      detail::worth_a_thread(detail::elements_of_a_thread / 8, rows * columns_per_part));
 }
 
 void layer_norm_backward::operator()(const cuda_context& context, tensor_view<const float, 2> input,

@@ -22,13 +22,16 @@ void for_each_part(const cpu_context& context, std::span<Array> arrays, const Si
                    const Each& each) {
   std::int64_t parts = 0;
   for (const auto& array : arrays) parts += parts_of(size_of(array));
-  context.parallel_for(parts, [&](std::int64_t part) {
-    std::int64_t piece = part;
-    const auto* array = arrays.data();
-    while (piece >= parts_of(size_of(*array))) piece -= parts_of(size_of(*array++));
-    const std::int64_t begin = piece * sgd_part;
-    each(*array, begin, std::min(size_of(*array), begin + sgd_part), part);
-  });
+  context.parallel_for(
+      parts,
+      [&](std::int64_t part) {
+        std::int64_t piece = part;
+        const auto* array = arrays.data();
+        while (piece >= parts_of(size_of(*array))) piece -= parts_of(size_of(*array++));
+        const std::int64_t begin = piece * sgd_part;
+        each(*array, begin, std::min(size_of(*array), begin + sgd_part), part);
+      },
+      detail::least_parts);
 }
 
 detail::sgd_arguments arguments_of(const sgd_options& options, const sgd_parameter& array) {

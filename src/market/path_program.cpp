@@ -25,6 +25,7 @@ const path_kernel_table& kernels_of(isa level) {
     case isa::v3:
       return v3::path_kernels;
     case isa::v4:
+    case isa::v4_bf16:
       break;
   }
   return v4::path_kernels;

@@ -6,12 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <vector>
 
-namespace {
+namespace conv2d_test {
 
 using weft::conv2d_options;
 using weft::tensor;
@@ -28,41 +30,111 @@ constexpr conv_case cases[] = {{{2, 3, 9, 8}, {5, 3, 3, 3}, {}},
                                {{2, 1, 28, 28}, {8, 1, 5, 5}, {.padding = 2}},
                                {{2, 2, 4, 30}, {3, 2, 2, 25}, {.padding = 1}},
                                {{1, 2, 3, 4}, {2, 2, 2, 3}, {.padding = 4}},
-                               {{2, 0, 4, 4}, {3, 0, 3, 3}, {.padding = 1}}};
+                               {{2, 0, 4, 4}, {3, 0, 3, 3}, {.padding = 1}},
+                               {{2, 0, 4, 4}, {3, 0, 3, 3}, {.stride = 2, .padding = 1}},
+                               {{19, 2, 9, 9}, {3, 2, 3, 3}, {.stride = 2, .padding = 1}},
+                               // Few images, whose rows, channels or outputs are shared among threads.
+                               {{2, 9, 41, 39}, {33, 9, 3, 3}, {.padding = 1}},
+                               {{2, 40, 9, 9}, {130, 40, 3, 3}, {.padding = 1}},
+                               {{2, 9, 81, 79}, {33, 9, 3, 3}, {.stride = 2, .padding = 1}}};
 
-TEST(conv2d, agrees_with_a_plain_loop) {
-  on_every_context([](const weft::cpu_context& context) {
-    for (const conv_case& current : cases) {
-      const auto input = random_tensor<4>(current.input, 1);
-      const auto weight = random_tensor<4>(current.weight, 2);
-      const auto bias = random_tensor<1>({current.weight[0]}, 3);
-      const weft::shape<4> extents = weft::convolved_shape(current.options, current.input, current.weight);
-      tensor<float, 4> output(extents);
-      weft::conv2d{current.options}(context, input, weight, bias, output);
-      for (std::int64_t n = 0; n < extents[0]; ++n) {
-        for (std::int64_t o = 0; o < extents[1]; ++o) {
-          for (std::int64_t y = 0; y < extents[2]; ++y) {
-            for (std::int64_t x = 0; x < extents[3]; ++x) {
-              double sum = static_cast<double>(bias(o));
-              for (std::int64_t c = 0; c < current.weight[1]; ++c) {
-                for (std::int64_t i = 0; i < current.weight[2]; ++i) {
-                  for (std::int64_t j = 0; j < current.weight[3]; ++j) {
-                    const std::int64_t row = y * current.options.stride - current.options.padding + i;
-                    const std::int64_t column = x * current.options.stride - current.options.padding + j;
-                    if (row < 0 || column < 0 || row >= current.input[2] || column >= current.input[3])
-                      continue;
-                    sum += static_cast<double>(input(n, c, row, column)) *
-                           static_cast<double>(weight(o, c, i, j));
-                  }
-                }
+// Calls each(place in the output, in the input, in the weight) for every product of a convolution.
+template <class Each>
+void for_each_product(const conv_case& current, const weft::shape<4>& extents, const Each& each) {
+  const auto [images, outputs, height, width] = extents;
+  const auto [all_outputs, channels, down, along] = current.weight;
+  for (std::int64_t n = 0; n < images; ++n) {
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      for (std::int64_t y = 0; y < height; ++y) {
+        for (std::int64_t x = 0; x < width; ++x) {
+          for (std::int64_t c = 0; c < channels; ++c) {
+            for (std::int64_t i = 0; i < down; ++i) {
+              for (std::int64_t j = 0; j < along; ++j) {
+                const std::int64_t row = y * current.options.stride - current.options.padding + i;
+                const std::int64_t column = x * current.options.stride - current.options.padding + j;
+                if (row < 0 || column < 0 || row >= current.input[2] || column >= current.input[3]) continue;
+                each(((n * outputs + o) * height + y) * width + x,
+                     ((n * channels + c) * current.input[2] + row) * current.input[3] + column,
+                     ((o * channels + c) * down + i) * along + j);
               }
-              ASSERT_NEAR(static_cast<double>(output(n, o, y, x)), sum, 2e-5);
             }
           }
         }
       }
     }
-  });
+  }
+}
+
+void expect_near(std::span<const float> values, std::span<const double> expected, double tolerance) {
+  ASSERT_EQ(values.size(), expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ASSERT_NEAR(static_cast<double>(values[i]), expected[i], tolerance) << "at " << i;
+  }
+}
+
+// Rounding errors grow with the root of the number of products that are summed.
+double tolerance(std::int64_t products) {
+  return 1e-5 * std::sqrt(static_cast<double>(products));
+}
+
+TEST(conv2d, agrees_with_a_plain_loop) {
+  for (const conv_case& current : cases) {
+    SCOPED_TRACE(weft::to_string(current.input) + " by " + weft::to_string(current.weight));
+    const auto input = random_tensor<4>(current.input, 1);
+    const auto weight = random_tensor<4>(current.weight, 2);
+    const auto bias = random_tensor<1>({current.weight[0]}, 3);
+    const weft::shape<4> extents = weft::convolved_shape(current.options, current.input, current.weight);
+    tensor<float, 4> output(extents);
+    std::vector<double> expected(static_cast<std::size_t>(output.size()));
+    const std::int64_t plane = extents[2] * extents[3];
+    for (std::int64_t at = 0; at < output.size(); ++at)
+      expected[static_cast<std::size_t>(at)] = static_cast<double>(bias(at / plane % extents[1]));
+    for_each_product(current, extents, [&](std::int64_t out, std::int64_t in, std::int64_t by) {
+      expected[static_cast<std::size_t>(out)] +=
+          static_cast<double>(input.data()[in]) * static_cast<double>(weight.data()[by]);
+    });
+    on_every_context([&](const weft::cpu_context& context) {
+      for (float& element : output.elements()) element = -1.0F;
+      weft::conv2d{current.options}(context, input, weight, bias, output);
+      expect_near(output.elements(), expected, tolerance(1 + weight.size() / current.weight[0]));
+    });
+  }
+}
+
+TEST(conv2d, gradients_agree_with_a_plain_loop) {
+  // Besides: outputs in several blocks, of one image and of several; more images than are worked on together,
+  // with and without a matrix of patches.
+  std::vector<conv_case> all(std::begin(cases), std::end(cases));
+  all.push_back({{1, 2, 28, 27}, {77, 2, 3, 3}, {.padding = 1}});
+  all.push_back({{5, 1, 14, 30}, {70, 1, 3, 5}, {.padding = 2}});
+  all.push_back({{5, 3, 41, 40}, {7, 3, 3, 3}, {.stride = 2, .padding = 1}});
+  all.push_back({{30, 3, 6, 7}, {90, 3, 3, 3}, {.padding = 1}});
+  all.push_back({{17, 1, 3, 43'700}, {1, 1, 2, 2}, {}});
+  for (const conv_case& current : all) {
+    SCOPED_TRACE(weft::to_string(current.input) + " by " + weft::to_string(current.weight));
+    const auto input = random_tensor<4>(current.input, 1);
+    const auto weight = random_tensor<4>(current.weight, 2);
+    const weft::shape<4> extents = weft::convolved_shape(current.options, current.input, current.weight);
+    const auto gradient = random_tensor<4>(extents, 3);
+    std::vector<double> by_input(static_cast<std::size_t>(input.size()));
+    std::vector<double> by_weight(static_cast<std::size_t>(weight.size()));
+    for_each_product(current, extents, [&](std::int64_t out, std::int64_t in, std::int64_t by) {
+      const auto slope = static_cast<double>(gradient.data()[out]);
+      by_input[static_cast<std::size_t>(in)] += slope * static_cast<double>(weight.data()[by]);
+      by_weight[static_cast<std::size_t>(by)] += slope * static_cast<double>(input.data()[in]);
+    });
+    const std::int64_t of_an_input = current.weight[0] * current.weight[2] * current.weight[3];
+    const std::int64_t of_a_weight = extents[0] * extents[2] * extents[3];
+    on_every_context([&](const weft::cpu_context& context) {
+      tensor<float, 4> input_gradient(current.input);
+      tensor<float, 4> weight_gradient(current.weight);
+      tensor<float, 1> bias_gradient({current.weight[0]});
+      weft::conv2d_backward{current.options}(context, input, weight, gradient, input_gradient,
+                                             weight_gradient, bias_gradient);
+      expect_near(input_gradient.elements(), by_input, tolerance(of_an_input));
+      expect_near(weight_gradient.elements(), by_weight, tolerance(of_a_weight));
+    });
+  }
 }
 
 TEST(conv2d, gradients_agree_with_finite_differences) {
@@ -142,4 +214,4 @@ TEST(conv2d, prints_shapes_that_do_not_fit) {
   EXPECT_THROW(weft::convolved_shape({.padding = -1}, {1, 3, 5, 5}, {4, 3, 3, 3}), weft::invalid_argument);
 }
 
-}  // namespace
+}  // namespace conv2d_test

@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -23,7 +25,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace cpu_executor_test {
 
 using weft::cpu_context;
 using weft::cpu_executor;
@@ -203,7 +205,7 @@ TEST(cpu_executor, keeps_order_though_a_pool_thread_waits) {
 }
 
 TEST(cpu_executor, traces_each_kernel) {
-  const std::string path = testing::TempDir() + "weft_cpu_executor_trace.json";
+  const std::string path = testing::TempDir() + "weft_cpu_executor_trace_" + std::to_string(::getpid());
   weft::trace::start(path);
   {
     cpu_executor executor({.threads = 1});
@@ -268,4 +270,4 @@ TEST(cpu_executor, gives_the_bits_of_a_serial_context) {
   }
 }
 
-}  // namespace
+}  // namespace cpu_executor_test

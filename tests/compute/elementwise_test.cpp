@@ -8,9 +8,10 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
-namespace {
+namespace elementwise_test {
 
 using weft::tensor;
 
@@ -47,11 +48,14 @@ TYPED_TEST(elementwise, agrees_with_the_language_for_every_way_to_repeat) {
         const auto wide = right.view().strided().template broadcast_to<3>(extents);
         tensor<T, 3> output(extents);
         const auto check = [&](const auto& kernel, const auto& operation) {
+          tensor<T, 3> turned(extents);
           kernel(context, left, right, output.view());
+          kernel(context, right, left, turned.view());
           for (std::int64_t i = 0; i < extents[0]; ++i) {
             for (std::int64_t j = 0; j < extents[1]; ++j) {
               for (std::int64_t k = 0; k < extents[2]; ++k) {
                 ASSERT_EQ(output(i, j, k), operation(left(i, j, k), wide(i, j, k)));
+                ASSERT_EQ(turned(i, j, k), operation(wide(i, j, k), left(i, j, k)));
               }
             }
           }
@@ -66,6 +70,45 @@ TYPED_TEST(elementwise, agrees_with_the_language_for_every_way_to_repeat) {
       }
     }
   });
+}
+
+// Outputs of 32 MiB and more are written past the caches, by whole registers from the first aligned element
+// on.
+TYPED_TEST(elementwise, writes_outputs_that_no_cache_holds) {
+  using T = TypeParam;
+  const std::int64_t size = (std::int64_t{32} << 20) / static_cast<std::int64_t>(sizeof(T)) + 77;
+  tensor<T, 1> left({size});
+  for (std::int64_t i = 0; i < size; ++i) left.data()[i] = static_cast<T>(i % 1009);
+  const tensor<T, 1> one({1}, std::vector<T>{3});
+  tensor<T, 1> memory({size + 7});
+  for (const weft::isa level : weft::supported_isas()) {
+    const weft::cpu_context context(level);
+    for (const std::int64_t first : {0, 1, 7}) {
+      for (T& element : memory.elements()) element = T{-1};
+      const weft::tensor_view<T, 1> output(memory.data() + first, {size});
+      const auto wrong = [&](const auto& expected) {
+        std::int64_t count = 0;
+        for (std::int64_t i = 0; i < size; ++i) count += output(i) == expected(left(i)) ? 0 : 1;
+        for (std::int64_t i = 0; i < first; ++i) count += memory(i) == T{-1} ? 0 : 1;
+        for (std::int64_t i = first + size; i < size + 7; ++i) count += memory(i) == T{-1} ? 0 : 1;
+        return count;
+      };
+      weft::add{}(context, left, left, output);
+      ASSERT_EQ(wrong([](T value) { return value + value; }), 0);
+      weft::subtract{}(context, one, left, output);
+      ASSERT_EQ(wrong([](T value) { return T{3} - value; }), 0);
+      weft::maximum{}(context, left, one, output);
+      ASSERT_EQ(wrong([](T value) { return value > T{3} ? value : T{3}; }), 0);
+      weft::add{}(context, output, left, output);  // over an operand
+      ASSERT_EQ(wrong([](T value) { return (value > T{3} ? value : T{3}) + value; }), 0);
+      if constexpr (std::is_same_v<T, float>) {
+        weft::square{}(context, left, output);
+        ASSERT_EQ(wrong([](T value) { return value * value; }), 0);
+        weft::square_root{}(context, left, output);
+        ASSERT_EQ(wrong([](T value) { return std::sqrt(value); }), 0);
+      }
+    }
+  }
 }
 
 TEST(elementwise_kernels, take_strides_lower_ranks_and_their_own_output) {
@@ -178,4 +221,4 @@ static_assert(
 static_assert(
     !can_be_added<weft::tensor_view<bool, 2>, weft::tensor_view<bool, 2>, weft::tensor_view<bool, 2>>);
 
-}  // namespace
+}  // namespace elementwise_test

@@ -23,6 +23,7 @@ namespace {
 
 float element(const device_product& product, const void* data, std::int64_t index) {
   if (product.type == product_type::bfloat16) return read(static_cast<const bfloat16_bits*>(data), index);
+  if (product.type == product_type::half) return read(static_cast<const half_bits*>(data), index);
   return static_cast<const float*>(data)[index];
 }
 
@@ -65,6 +66,8 @@ void gpu::product(const cuda_context&, const device_product& all, void*) {
     }
     if (all.type == product_type::bfloat16) {
       write(static_cast<bfloat16_bits*>(all.output), result, static_cast<float>(sum));
+    } else if (all.type == product_type::half) {
+      write(static_cast<half_bits*>(all.output), result, static_cast<float>(sum));
     } else {
       static_cast<float*>(all.output)[result] = static_cast<float>(sum);
     }

@@ -10,15 +10,15 @@
 #include <cstdlib>
 #include <string>
 
-namespace {
+namespace isa_test {
 
 using weft::isa;
 
 TEST(isa, has_names_that_parse_back) {
-  for (const isa level : {isa::v2, isa::v3, isa::v4})
+  for (const isa level : {isa::v2, isa::v3, isa::v4, isa::v4_bf16})
     EXPECT_EQ(weft::parse_isa(weft::to_string(level)), level);
   EXPECT_EQ(message_of<weft::invalid_argument>([] { weft::parse_isa("avx9"); }),
-            "instruction set 'avx9' is unknown: it is one of v2, v3, v4");
+            "instruction set 'avx9' is unknown: it is one of v2, v3, v4, v4_bf16");
 }
 
 TEST(isa, levels_contain_the_lower_ones) {
@@ -29,7 +29,7 @@ TEST(isa, levels_contain_the_lower_ones) {
 }
 
 TEST(isa, refuses_what_the_machine_cannot_run) {
-  for (const isa level : {isa::v2, isa::v3, isa::v4}) {
+  for (const isa level : {isa::v2, isa::v3, isa::v4, isa::v4_bf16}) {
     if (weft::isa_supported(level)) {
       EXPECT_EQ(weft::cpu_context(level).level(), level);
     } else {
@@ -64,8 +64,9 @@ TEST_F(isa_environment, is_ignored_if_empty) {
 }
 
 TEST_F(isa_environment, is_named_if_wrong) {
-  EXPECT_EXIT(select_with("fast"), testing::ExitedWithCode(0),
-              "environment variable WEFT_ISA: instruction set 'fast' is unknown: it is one of v2, v3, v4");
+  EXPECT_EXIT(
+      select_with("fast"), testing::ExitedWithCode(0),
+      "environment variable WEFT_ISA: instruction set 'fast' is unknown: it is one of v2, v3, v4, v4_bf16");
 }
 
-}  // namespace
+}  // namespace isa_test

@@ -5,11 +5,16 @@
 
 namespace weft {
 
-/// An x86-64 micro-architecture level that weft's CPU kernels are compiled for: SSE4.2, AVX2 with FMA,
-/// AVX-512.
-enum class isa { v2, v3, v4 };
+/// An instruction set that weft's CPU kernels are compiled for, each with all of those before it: the x86-64
+/// micro-architecture levels, and beyond the last of them the products of bfloat16 (AVX512_BF16).
+enum class isa {
+  v2,      ///< SSE4.2
+  v3,      ///< AVX2 with FMA
+  v4,      ///< AVX-512
+  v4_bf16  ///< AVX-512 that multiplies bfloat16; all else is computed as with v4, to the same bits
+};
 
-/// "v2", "v3" or "v4".
+/// "v2", "v3", "v4" or "v4_bf16".
 std::string_view to_string(isa level) noexcept;
 
 /// The level with this name; throws invalid_argument, naming the text and the levels, if there is none.
@@ -29,7 +34,7 @@ std::vector<isa> supported_isas();
 
 /// The level whose kernels run in this process, decided once, at the first call: the value of the environment
 /// variable WEFT_ISA if it is set and not empty, otherwise the widest one the machine supports, which is the
-/// fastest of the three in weft's measurements (docs/performance.md).
+/// fastest in weft's measurements (docs/performance.md).
 ///
 /// Throws invalid_argument, naming WEFT_ISA and its value, if that is not a level or this machine cannot run
 /// it; throws weft::error if the machine is older than x86-64-v2.

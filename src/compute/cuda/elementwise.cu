@@ -159,6 +159,25 @@ __device__ void write(bfloat16_bits* values, std::int64_t index, float value) {
   values[index].bits = static_cast<std::uint16_t>(no_number ? (bits >> 16) | 0x40U : rounded >> 16);
 }
 
+__device__ float read(const half_bits* values, std::int64_t index) {
+  const std::uint32_t sign = (values[index].bits & 0x8000U) << 16;
+  const std::uint32_t magnitude = values[index].bits & 0x7fffU;
+  if (magnitude < 0x400U) {
+    const float tiny = static_cast<float>(magnitude) * 0x1p-24F;
+    return sign == 0 ? tiny : -tiny;
+  }
+  return __uint_as_float(sign | ((magnitude << 13) + (magnitude < 0x7c00U ? 0x38000000U : 0x70000000U)));
+}
+// As weft::half rounds.
+__device__ void write(half_bits* values, std::int64_t index, float value) {
+  const std::uint32_t magnitude = __float_as_uint(value) & 0x7fffffffU;
+  std::uint32_t rounded = (magnitude + 0xfffU + ((magnitude >> 13) & 1U) - 0x38000000U) >> 13;
+  if (magnitude < 0x38800000U) rounded = __float_as_uint(__uint_as_float(magnitude) + 0.5F) - 0x3f000000U;
+  if (magnitude >= 0x477ff000U) rounded = 0x7c00U;
+  if (magnitude > 0x7f800000U) rounded = 0x7e00U;
+  values[index].bits = static_cast<std::uint16_t>(((__float_as_uint(value) >> 16) & 0x8000U) | rounded);
+}
+
 // What follows a product where cuBLASLt does not do it.
 template <class T>
 __global__ void finish_kernel(T* output, const T* bias, std::int64_t columns, std::int64_t count,
@@ -170,6 +189,13 @@ __global__ void finish_kernel(T* output, const T* bias, std::int64_t columns, st
     if (after == activation::gelu) value = gelu_of(value);
     write(output, index, value);
   });
+}
+
+template <class T>
+void launch_finish(CUstream_st* stream, void* output, const void* bias, std::int64_t columns,
+                   std::int64_t count, activation after) {
+  launch("matmul's bias and activation", stream, blocks_for(count), finish_kernel<T>, static_cast<T*>(output),
+         static_cast<const T*>(bias), columns, count, after);
 }
 
 __global__ void mask_kernel(const float* active, float* values, std::int64_t count) {
@@ -217,13 +243,13 @@ void gpu::unary(CUstream_st* stream, unary_operation operation, const float* inp
 
 void gpu::finish_product(CUstream_st* stream, product_type type, void* output, const void* bias,
                          std::int64_t columns, std::int64_t count, activation after) {
-  if (type == product_type::bfloat16) {
-    launch("matmul's bias and activation", stream, blocks_for(count), finish_kernel<bfloat16_bits>,
-           static_cast<bfloat16_bits*>(output), static_cast<const bfloat16_bits*>(bias), columns, count,
-           after);
-  } else {
-    launch("matmul's bias and activation", stream, blocks_for(count), finish_kernel<float>,
-           static_cast<float*>(output), static_cast<const float*>(bias), columns, count, after);
+  switch (type) {
+    case product_type::bfloat16:
+      return launch_finish<bfloat16_bits>(stream, output, bias, columns, count, after);
+    case product_type::half:
+      return launch_finish<half_bits>(stream, output, bias, columns, count, after);
+    default:
+      return launch_finish<float>(stream, output, bias, columns, count, after);
   }
 }
 

@@ -32,7 +32,14 @@ cublasLtHandle_t handle_of(int device) {
 }
 
 cudaDataType_t element_type(product_type type) {
-  return type == product_type::bfloat16 ? CUDA_R_16BF : CUDA_R_32F;
+  switch (type) {
+    case product_type::bfloat16:
+      return CUDA_R_16BF;
+    case product_type::half:
+      return CUDA_R_16F;
+    default:
+      return CUDA_R_32F;
+  }
 }
 
 class description {
@@ -110,8 +117,8 @@ std::uint32_t alignment_of(const void* data) {
   return static_cast<std::uint32_t>(std::min<std::uintptr_t>(address & (~address + 1), 256));
 }
 
-// cuBLASLt's own GELU is the approximation by tanh, which differs by up to 5e-4: no more than these types
-// round, but more than float does.
+// cuBLASLt's own GELU is the approximation by tanh, which differs by up to 5e-4: no more than the other
+// types round, but more than float does.
 std::optional<cublasLtEpilogue_t> epilogue_of(const device_product& arguments) {
   const bool bias = arguments.bias != nullptr;
   switch (arguments.after) {
@@ -223,7 +230,7 @@ void gpu::product(const cuda_context& context, const device_product& arguments, 
   const std::int64_t count = arguments.batch * arguments.rows * arguments.columns;
   if (arguments.depth == 0) {
     if (!arguments.accumulate) {
-      const std::size_t width = arguments.type == product_type::bfloat16 ? 2 : 4;
+      const std::size_t width = element_type(arguments.type) == CUDA_R_32F ? 4 : 2;
       check_cuda(
           cudaMemsetAsync(arguments.output, 0, static_cast<std::size_t>(count) * width, context.stream()),
           "cudaMemsetAsync");

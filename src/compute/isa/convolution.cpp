@@ -1,5 +1,5 @@
 #include <compute/isa/convolution.hpp>
-#include <compute/isa/vector.hpp>
+#include <compute/isa/pack.hpp>
 
 // Convolutions of stride 1 as products that need no matrix of patches: with the output's rows thought as wide
 // as the padded input's, the patch element (channel, y, x) of every output is one stretch of the padded
@@ -49,48 +49,59 @@ __attribute__((always_inline)) inline void outputs_of(int rows, const convolutio
   }
 }
 
+// The gradient's registers are aligned, the patches' are not and lie in two lines: fewer of the latter.
 #if defined(__AVX512F__)
-constexpr int correlated_rows = 4;  // 4 x 6 accumulators, 4 gradients, 1 patch: 29 of 32 registers
-constexpr int correlated_columns = 6;
+constexpr int correlated_rows = 6;  // 6 x 4 accumulators, 6 gradients, 1 patch: 31 of 32 registers
+constexpr int correlated_columns = 4;
 #else
 constexpr int correlated_rows = 3;  // 3 x 4 accumulators, 3 gradients, 1 patch: 16 of 16 registers
 constexpr int correlated_columns = 4;
 #endif
 
 template <int Rows, int Columns>
-__attribute__((noinline)) void correlate_block(const correlation_arguments& arguments, size row, size column,
-                                               float* sums, bool first) {
-  vec sum[Rows][Columns];
-  const float* patch[Columns];
-  for (int c = 0; c < Columns; ++c) patch[c] = arguments.padded + arguments.offsets[column + c];
-  for (int r = 0; r < Rows; ++r) {
-    float* at = sums + ((row + r) * arguments.depth + column) * lanes;
-    for (int c = 0; c < Columns; ++c) sum[r][c] = first ? vec{} : load(at + c * lanes);
-  }
-  const float* gradient = arguments.gradient + row * arguments.columns;
-  for (size n = 0; n < arguments.columns; n += lanes) {
-    vec slope[Rows];
-    for (int r = 0; r < Rows; ++r) slope[r] = load(gradient + r * arguments.columns + n);
-#pragma GCC unroll 6
-    for (int c = 0; c < Columns; ++c) {
-      const vec value = load(patch[c] + n);
+__attribute__((noinline)) void correlate_block(const correlation_arguments& arguments, size row,
+                                               size column) {
+  constexpr int registers = (Rows * Columns + lanes - 1) / lanes;
+  vec sum[registers * lanes] = {};
+  const size stride = arguments.images * arguments.columns;
+  const float* gradient = arguments.gradient + row * stride;
+  const float* padded = arguments.padded;
+  for (size image = 0; image < arguments.images; ++image) {
+    const float* patch[Columns];
+    for (int c = 0; c < Columns; ++c) patch[c] = padded + arguments.offsets[column + c];
+    for (size n = 0; n < arguments.columns; n += lanes) {
+      vec slope[Rows];
+      for (int r = 0; r < Rows; ++r) slope[r] = load(gradient + r * stride + n);
 #pragma GCC unroll 4
-      for (int r = 0; r < Rows; ++r) sum[r][c] += slope[r] * value;
+      for (int c = 0; c < Columns; ++c) {
+        const vec value = load(patch[c] + n);
+#pragma GCC unroll 6
+        for (int r = 0; r < Rows; ++r) sum[r * Columns + c] += slope[r] * value;
+      }
     }
+    gradient += arguments.columns;
+    padded += arguments.padded_image;
   }
+  const auto add = [](vec a, vec b) __attribute__((always_inline)) {
+    return a + b;
+  };
+  float sums[registers * lanes];
+  for (int i = 0; i < registers; ++i) store(sums + i * lanes, fold_together<float>(sum + i * lanes, add));
   for (int r = 0; r < Rows; ++r) {
-    float* at = sums + ((row + r) * arguments.depth + column) * lanes;
-    for (int c = 0; c < Columns; ++c) store(at + c * lanes, sum[r][c]);
+    for (int c = 0; c < Columns; ++c)
+      arguments.result[(row + r) * arguments.depth + column + c] += sums[r * Columns + c];
   }
 }
 
 template <int Rows>
-void correlate_rows(const correlation_arguments& arguments, size row, float* sums, bool first) {
-  size column = 0;
-  for (; column + correlated_columns <= arguments.depth; column += correlated_columns) {
-    correlate_block<Rows, correlated_columns>(arguments, row, column, sums, first);
+void correlate_rows(int rows, const correlation_arguments& arguments, size row) {
+  if constexpr (Rows > 0) {
+    if (rows < Rows) return correlate_rows<Rows - 1>(rows, arguments, row);
+    size column = 0;
+    for (; column + correlated_columns <= arguments.depth; column += correlated_columns)
+      correlate_block<Rows, correlated_columns>(arguments, row, column);
+    for (; column < arguments.depth; ++column) correlate_block<Rows, 1>(arguments, row, column);
   }
-  for (; column < arguments.depth; ++column) correlate_block<Rows, 1>(arguments, row, column, sums, first);
 }
 
 }  // namespace
@@ -108,8 +119,8 @@ void convolve(const convolution_arguments& arguments, float* scratch) {
       row += height;
     }
   }
-  float* to = arguments.output;
   for (size row = 0; row < arguments.outputs; ++row) {
+    float* to = arguments.output + row * arguments.out_plane;
     for (size y = 0; y < arguments.out_height; ++y) {
       const float* from = scratch + row * stride + y * arguments.width;
       for (size x = 0; x < arguments.out_width; ++x) *to++ = from[x];
@@ -117,16 +128,13 @@ void convolve(const convolution_arguments& arguments, float* scratch) {
   }
 }
 
-void correlate(const correlation_arguments& arguments, float* sums, bool first, bool last) {
+void correlate(const correlation_arguments& arguments) {
   const flush_denormals flush;
-  size row = 0;
-  for (; row + correlated_rows <= arguments.outputs; row += correlated_rows) {
-    correlate_rows<correlated_rows>(arguments, row, sums, first);
-  }
-  for (; row < arguments.outputs; ++row) correlate_rows<1>(arguments, row, sums, first);
-  if (!last) return;
-  for (size i = 0; i < arguments.outputs * arguments.depth; ++i) {
-    arguments.result[i] = lane_sum(load(sums + i * lanes));
+  const size blocks = (arguments.outputs + correlated_rows - 1) / correlated_rows;
+  for (size index = 0; index < blocks; ++index) {
+    const size row = arguments.outputs * index / blocks;
+    const size end = arguments.outputs * (index + 1) / blocks;
+    correlate_rows<correlated_rows>(static_cast<int>(end - row), arguments, row);
   }
 }
 

@@ -5,6 +5,6 @@
 namespace weft::detail::WEFT_ISA {
 
 void convolve(const convolution_arguments& arguments, float* scratch);
-void correlate(const correlation_arguments& arguments, float* sums, bool first, bool last);
+void correlate(const correlation_arguments& arguments);
 
 }  // namespace weft::detail::WEFT_ISA

@@ -3,6 +3,7 @@
 #include <compute/isa/elementwise.hpp>
 #include <compute/isa/linear.hpp>
 #include <compute/isa/product.hpp>
+#include <compute/isa/reduction.hpp>
 #include <compute/isa/rows.hpp>
 
 namespace weft::detail::WEFT_ISA {
@@ -22,7 +23,7 @@ const kernel_table kernels{.linear_forward = linear_forward,
                            .correlate = correlate,
                            .binary = binary,
                            .unary = unary,
-                           .reduce_row = reduce_row,
+                           .reduce_rows = reduce_rows,
                            .reduce_columns = reduce_columns,
                            .sum_of_squares = sum_of_squares,
                            .softmax = softmax,

@@ -22,6 +22,12 @@ inline constexpr int max_rows = 6;
 
 using size = std::int64_t;
 
+// A number that is known when a function is compiled which takes this as an argument.
+template <size Value>
+struct constant {
+  static constexpr size value = Value;
+};
+
 typedef float vec __attribute__((vector_size(lanes * sizeof(float))));
 typedef std::int32_t ivec __attribute__((vector_size(lanes * sizeof(std::int32_t))));
 typedef float unaligned_vec __attribute__((vector_size(lanes * sizeof(float)), aligned(4), may_alias));
@@ -33,6 +39,26 @@ inline __attribute__((always_inline)) vec load(const float* from) {
 
 inline __attribute__((always_inline)) void store(float* to, vec value) {
   *reinterpret_cast<unaligned_vec*>(to) = value;
+}
+
+// Writes registers that lie one after the other to memory, without reading its lines first and without
+// keeping them in a cache. `to` is aligned to a register; stream_fence() comes before another thread may read
+// it.
+template <size Registers>
+inline __attribute__((always_inline)) void stream(void* to, const void* from) {
+  for (size index = 0; index < Registers; ++index) {
+#if defined(__AVX512F__)
+    _mm512_stream_si512(static_cast<__m512i*>(to) + index, static_cast<const __m512i*>(from)[index]);
+#elif defined(__AVX2__)
+    _mm256_stream_si256(static_cast<__m256i*>(to) + index, static_cast<const __m256i*>(from)[index]);
+#else
+    _mm_stream_si128(static_cast<__m128i*>(to) + index, static_cast<const __m128i*>(from)[index]);
+#endif
+  }
+}
+
+inline __attribute__((always_inline)) void stream_fence() {
+  _mm_sfence();
 }
 
 // Subtracting +0 is exact for every value, -0 included, so this compiles to a broadcast and nothing else.
@@ -76,6 +102,17 @@ inline __attribute__((always_inline)) vec max(vec a, vec b) {
   return a > b ? a : b;
 }
 
+// Rounded as the language's.
+inline __attribute__((always_inline)) vec square_root(vec value) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(static_cast<__mmask16>(0xffff), value);  // the plain one warns in GCC 12
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(value);
+#else
+  return _mm_sqrt_ps(value);
+#endif
+}
+
 // The square root of a finite value that is not negative, within 2 units in the last place. AVX-512's divider
 // takes 16 cycles and more for each of root and quotient, and Adam needs both; there the inverse root comes
 // from three Newton steps on an estimate by integer arithmetic, which unlike the processors' own estimates
@@ -88,10 +125,8 @@ inline __attribute__((always_inline)) vec root(vec value) {
   inverse = inverse * (1.5F - half * inverse * inverse);
   inverse = inverse * (1.5F - half * inverse * inverse);
   return value * inverse;
-#elif defined(__AVX2__)
-  return _mm256_sqrt_ps(value);
 #else
-  return _mm_sqrt_ps(value);
+  return square_root(value);
 #endif
 }
 

@@ -20,14 +20,19 @@ enum class float_precision {
 /// On the CPU each output element is summed in an order that shapes alone decide, so equal inputs give equal
 /// bits on every context of one instruction set. A GPU sums in an order of its own.
 ///
-/// bfloat16 factors are multiplied exactly and added up as floats; bias and activation come before the one
-/// rounding to bfloat16, or, on a GPU, after a first one where cuBLASLt does not fuse them.
+/// Products of bfloat16 and of half are exact and are added up as floats; bias and activation come before the
+/// one rounding to 16 bits, or, on a GPU, after a first one where cuBLASLt does not fuse them. On a CPU each
+/// element is one chain of additions along the depth, in which of each pair of depths 2k and 2k + 1 the
+/// latter comes first, every one rounded to the nearest float, and numbers below 2^-126 count as 0, be they a
+/// bfloat16 of a factor or a sum on its way: what AVX512_BF16 computes, on processors that have it by that
+/// instruction. So the bits are the same on every instruction set, but for those of GELU and of products that
+/// leave float's range.
 ///
 /// Thread safety: safe; the views' elements must not be written by others while it runs.
 struct matmul {
   /// Applied to every output element.
   activation after = activation::none;
-  /// Of floats on a GPU; a CPU always computes in full. With tf32, and with bfloat16, a GPU's GELU is the
+  /// Of floats on a GPU; a CPU always computes in full. With tf32, bfloat16 and half a GPU's GELU is the
   /// approximation by tanh, which differs by less than 5e-4.
   float_precision precision = float_precision::full;
 
@@ -73,17 +78,59 @@ struct matmul {
   /// The same for bfloat16.
   void operator()(const cpu_context& context, strided_view<const bfloat16, 2> left,
                   strided_view<const bfloat16, 2> right, tensor_view<bfloat16, 2> output) const;
-  /// The same on a GPU.
+  /// The same for bfloat16 on a GPU.
   void operator()(const cuda_context& context, strided_view<const bfloat16, 2> left,
                   strided_view<const bfloat16, 2> right, tensor_view<bfloat16, 2> output) const;
-  /// The same with a bias.
+  /// The same for bfloat16 with a bias.
   void operator()(const cpu_context& context, strided_view<const bfloat16, 2> left,
                   strided_view<const bfloat16, 2> right, tensor_view<const bfloat16, 1> bias,
                   tensor_view<bfloat16, 2> output) const;
-  /// The same with a bias on a GPU.
+  /// The same for bfloat16 with a bias on a GPU.
   void operator()(const cuda_context& context, strided_view<const bfloat16, 2> left,
                   strided_view<const bfloat16, 2> right, tensor_view<const bfloat16, 1> bias,
                   tensor_view<bfloat16, 2> output) const;
+  /// The same for batches of bfloat16.
+  void operator()(const cpu_context& context, strided_view<const bfloat16, 3> left,
+                  strided_view<const bfloat16, 3> right, tensor_view<bfloat16, 3> output) const;
+  /// The same for batches of bfloat16 on a GPU.
+  void operator()(const cuda_context& context, strided_view<const bfloat16, 3> left,
+                  strided_view<const bfloat16, 3> right, tensor_view<bfloat16, 3> output) const;
+  /// The same for batches of bfloat16 with a bias.
+  void operator()(const cpu_context& context, strided_view<const bfloat16, 3> left,
+                  strided_view<const bfloat16, 3> right, tensor_view<const bfloat16, 1> bias,
+                  tensor_view<bfloat16, 3> output) const;
+  /// The same for batches of bfloat16 with a bias on a GPU.
+  void operator()(const cuda_context& context, strided_view<const bfloat16, 3> left,
+                  strided_view<const bfloat16, 3> right, tensor_view<const bfloat16, 1> bias,
+                  tensor_view<bfloat16, 3> output) const;
+  /// The same for half.
+  void operator()(const cpu_context& context, strided_view<const half, 2> left,
+                  strided_view<const half, 2> right, tensor_view<half, 2> output) const;
+  /// The same for half on a GPU.
+  void operator()(const cuda_context& context, strided_view<const half, 2> left,
+                  strided_view<const half, 2> right, tensor_view<half, 2> output) const;
+  /// The same for half with a bias.
+  void operator()(const cpu_context& context, strided_view<const half, 2> left,
+                  strided_view<const half, 2> right, tensor_view<const half, 1> bias,
+                  tensor_view<half, 2> output) const;
+  /// The same for half with a bias on a GPU.
+  void operator()(const cuda_context& context, strided_view<const half, 2> left,
+                  strided_view<const half, 2> right, tensor_view<const half, 1> bias,
+                  tensor_view<half, 2> output) const;
+  /// The same for batches of half.
+  void operator()(const cpu_context& context, strided_view<const half, 3> left,
+                  strided_view<const half, 3> right, tensor_view<half, 3> output) const;
+  /// The same for batches of half on a GPU.
+  void operator()(const cuda_context& context, strided_view<const half, 3> left,
+                  strided_view<const half, 3> right, tensor_view<half, 3> output) const;
+  /// The same for batches of half with a bias.
+  void operator()(const cpu_context& context, strided_view<const half, 3> left,
+                  strided_view<const half, 3> right, tensor_view<const half, 1> bias,
+                  tensor_view<half, 3> output) const;
+  /// The same for batches of half with a bias on a GPU.
+  void operator()(const cuda_context& context, strided_view<const half, 3> left,
+                  strided_view<const half, 3> right, tensor_view<const half, 1> bias,
+                  tensor_view<half, 3> output) const;
 };
 
 }  // namespace weft

@@ -68,7 +68,7 @@ __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"), flatten)) void 
 template <class Model, class Payoff>
 void functor_paths(const Model& model, const Payoff& payoff, const functor_settings& settings, isa level,
                    path_range range, float* values, float* controls) {
-  const auto step_once = level == isa::v4   ? &functor_step_v4<Model, Payoff>
+  const auto step_once = level >= isa::v4   ? &functor_step_v4<Model, Payoff>
                          : level == isa::v3 ? &functor_step_v3<Model, Payoff>
                                             : &functor_step<Model, Payoff>;
   const std::size_t sides = settings.antithetic ? 2 : 1;
