@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace async_mutex_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -135,4 +135,4 @@ TEST(async_mutex, excludes_threads_and_coroutines_from_each_other) {
   EXPECT_EQ(plain, 2500);
 }
 
-}  // namespace
+}  // namespace async_mutex_test

@@ -23,7 +23,7 @@
 #include <variant>
 #include <vector>
 
-namespace {
+namespace attempt_test {
 
 using namespace std::chrono_literals;
 using weft::queue;
@@ -144,4 +144,4 @@ TEST(attempt, throws_where_it_is_awaited) {
   });
 }
 
-}  // namespace
+}  // namespace attempt_test

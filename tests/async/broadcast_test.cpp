@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace broadcast_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -335,4 +335,4 @@ TEST_P(broadcast_stress, subscribers_miss_exactly_what_they_count) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, broadcast_stress, testing::Range(0U, 8U));
 
-}  // namespace
+}  // namespace broadcast_test

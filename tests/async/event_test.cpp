@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace event_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -125,4 +125,4 @@ TEST(event, may_be_destroyed_by_who_was_woken) {
   }
 }
 
-}  // namespace
+}  // namespace event_test

@@ -18,7 +18,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace {
+namespace gather_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -158,4 +158,4 @@ TEST(gather, runs_on_several_threads) {
   }
 }
 
-}  // namespace
+}  // namespace gather_test

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace latch_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -132,4 +132,4 @@ TEST(latch, may_be_destroyed_by_who_was_woken) {
   }
 }
 
-}  // namespace
+}  // namespace latch_test

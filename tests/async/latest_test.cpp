@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace latest_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -160,4 +160,4 @@ TEST(latest, threads_and_coroutines_read_rising_versions_and_the_last_value) {
   for (auto& each : readers) EXPECT_EQ(each.get(), last);
 }
 
-}  // namespace
+}  // namespace latest_test

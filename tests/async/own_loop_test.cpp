@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace own_loop_test {
 
 using namespace weft_test;
 using weft::event;
@@ -141,4 +141,4 @@ TEST(own_loop, outlives_the_wake_up_that_ends_it) {
   }
 }
 
-}  // namespace
+}  // namespace own_loop_test

@@ -23,7 +23,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace queue_callback_test {
 
 namespace asio = boost::asio;
 using weft::queue;
@@ -275,4 +275,4 @@ TEST(queue_callback, producers_and_consumers_on_several_threads_lose_nothing) {
   }
 }
 
-}  // namespace
+}  // namespace queue_callback_test

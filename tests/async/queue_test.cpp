@@ -23,7 +23,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace queue_test {
 
 using namespace std::chrono_literals;
 using weft::queue;
@@ -760,4 +760,4 @@ TEST_P(queue_stress, cancelled_operations_neither_lose_nor_duplicate) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, queue_stress, testing::Range(0U, 12U));
 
-}  // namespace
+}  // namespace queue_test

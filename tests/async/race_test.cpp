@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace race_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -219,4 +219,4 @@ TEST(race, loses_no_item_on_several_threads) {
   }
 }
 
-}  // namespace
+}  // namespace race_test

@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-namespace {
+namespace run_test {
 
 using namespace weft_test;
 using weft::run;
@@ -91,4 +91,4 @@ TEST(run, nests_in_other_threads) {
   EXPECT_EQ(sum, 3);
 }
 
-}  // namespace
+}  // namespace run_test

@@ -19,7 +19,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace semaphore_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -290,4 +290,4 @@ TEST_P(semaphore_stress, no_permit_is_lost_or_made_up) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, semaphore_stress, testing::Range(0U, 8U));
 
-}  // namespace
+}  // namespace semaphore_test

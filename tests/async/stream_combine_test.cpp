@@ -9,7 +9,7 @@
 
 #include "async/stream_fixtures.hpp"
 
-namespace {
+namespace stream_combine_test {
 
 using weft::from;
 using weft::task;
@@ -87,4 +87,4 @@ TEST(stream_interleave, takes_turns_and_opens_the_next_when_one_ends) {
   });
 }
 
-}  // namespace
+}  // namespace stream_combine_test

@@ -17,7 +17,7 @@
 
 #include "async/stream_fixtures.hpp"
 
-namespace {
+namespace stream_error_test {
 
 using namespace std::chrono_literals;
 using weft::from;
@@ -319,4 +319,4 @@ TEST(stream_stop, early_joins_everything) {
   });
 }
 
-}  // namespace
+}  // namespace stream_error_test

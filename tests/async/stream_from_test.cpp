@@ -13,7 +13,7 @@
 
 #include "async/stream_fixtures.hpp"
 
-namespace {
+namespace stream_from_test {
 
 using weft::from;
 using weft::task;
@@ -181,4 +181,4 @@ TEST(stream_callbacks, may_fail) {
   });
 }
 
-}  // namespace
+}  // namespace stream_from_test

@@ -11,7 +11,7 @@
 
 #include "async/stream_fixtures.hpp"
 
-namespace {
+namespace stream_property_test {
 
 using weft::from;
 using weft::task;
@@ -127,4 +127,4 @@ RC_GTEST_PROP(stream_property, read_ahead_changes_nothing, (const std::vector<in
                       weft::collect()) == result_of(ahead | weft::flat_map(inner) | weft::collect()));
 }
 
-}  // namespace
+}  // namespace stream_property_test

@@ -11,7 +11,7 @@
 
 #include "async/stream_fixtures.hpp"
 
-namespace {
+namespace stream_sinks_test {
 
 using weft::from;
 using weft::task;
@@ -118,4 +118,4 @@ TEST(stream_pull, stops_the_pipeline_when_the_body_returns) {
   });
 }
 
-}  // namespace
+}  // namespace stream_sinks_test

@@ -18,7 +18,7 @@
 
 #include "async/stream_fixtures.hpp"
 
-namespace {
+namespace stream_stress_test {
 
 using weft::from;
 using weft::task;
@@ -154,4 +154,4 @@ INSTANTIATE_TEST_SUITE_P(endings, stream_stress,
                            }
                          });
 
-}  // namespace
+}  // namespace stream_stress_test

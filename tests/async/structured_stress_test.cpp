@@ -33,7 +33,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace structured_stress_test {
 
 using namespace weft_test;
 using weft::queue;
@@ -239,4 +239,4 @@ TEST_P(structured_stress, nothing_is_lost_between_two_loops_and_plain_threads) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, structured_stress, testing::Range(0U, 6U));
 
-}  // namespace
+}  // namespace structured_stress_test

@@ -32,7 +32,7 @@
 // GCC 12 with AddressSanitizer takes Asio's own pair of frame allocation functions for a mismatch.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 
-namespace {
+namespace task_group_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -910,4 +910,4 @@ TEST_P(task_group_stress, every_child_that_starts_ends_before_its_group) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, task_group_stress, testing::Range(0U, 6U));
 
-}  // namespace
+}  // namespace task_group_test

@@ -16,7 +16,7 @@
 #include <random>
 #include <stdexcept>
 
-namespace {
+namespace timeout_test {
 
 using namespace std::chrono_literals;
 using namespace weft_test;
@@ -206,4 +206,4 @@ TEST(timeout, a_result_that_races_the_timer_is_returned_or_stays) {
   EXPECT_EQ(popped.load() + late.load(), 700);
 }
 
-}  // namespace
+}  // namespace timeout_test

@@ -14,7 +14,7 @@
 #include <string>
 #include <thread>
 
-namespace {
+namespace trace_test {
 
 using weft::queue;
 using weft::task;
@@ -86,4 +86,4 @@ TEST(async_trace, has_a_row_for_each_stage) {
   EXPECT_GE(occurrences(trace, named("store")), 10U);
 }
 
-}  // namespace
+}  // namespace trace_test

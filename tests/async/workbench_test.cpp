@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace {
+namespace workbench_test {
 
 using namespace weft_test;
 using workbench = weft::detail::workbench<int, int>;
@@ -98,4 +98,4 @@ TEST(workbench, the_patience_of_a_wait_begins_with_it) {
   EXPECT_TRUE(second.succeeded());
 }
 
-}  // namespace
+}  // namespace workbench_test

@@ -10,7 +10,7 @@
 #include <limits>
 #include <vector>
 
-namespace {
+namespace adam_test {
 
 using weft::adam_options;
 using weft::adam_parameter;
@@ -151,4 +151,4 @@ TEST(adam_step, names_what_is_out_of_range) {
   EXPECT_THROW(weft::require_valid(adam_options{.epsilon = -1e-8}), weft::invalid_argument);
 }
 
-}  // namespace
+}  // namespace adam_test

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace any_executor_test {
 
 using weft::any_executor;
 using weft::cpu_context;
@@ -99,4 +99,4 @@ TEST(transfer, copies_into_the_executors_memory_and_back) {
   }
 }
 
-}  // namespace
+}  // namespace any_executor_test

@@ -10,7 +10,7 @@
 #include <typeindex>  // for std::type_index
 #include <vector>     // for std::vector
 
-namespace {
+namespace cuda_device_test {
 
 TEST(cuda_device, a_build_without_cuda_has_no_devices) {
   if (weft::built_with_cuda()) GTEST_SKIP() << "this build has the CUDA backend";
@@ -84,4 +84,4 @@ TEST(cuda_error, keeps_its_type_and_code_through_an_executor) {
       weft::device_out_of_memory);
 }
 
-}  // namespace
+}  // namespace cuda_device_test

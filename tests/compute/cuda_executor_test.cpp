@@ -25,7 +25,7 @@
 
 // Each kernel on a GPU against the same kernel on the CPU, which has tests of its own.
 
-namespace {
+namespace cuda_executor_test {
 
 using weft::task;
 using weft::tensor;
@@ -240,4 +240,4 @@ TEST(cuda_executor_without_a_gpu, says_so) {
   EXPECT_THROW(weft::cuda_executor({.device = 0}), weft::error);
 }
 
-}  // namespace
+}  // namespace cuda_executor_test

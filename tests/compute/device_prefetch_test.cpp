@@ -29,7 +29,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace device_prefetch_test {
 
 using weft::device_prefetch;
 using weft::from;
@@ -296,4 +296,4 @@ TEST(device_prefetch, feeds_a_gpu) {
   EXPECT_EQ(sum, 2.0 * 49 * 50 / 2);
 }
 
-}  // namespace
+}  // namespace device_prefetch_test

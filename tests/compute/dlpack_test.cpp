@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace dlpack_test {
 
 using weft::dlpack_tensor;
 using weft::tensor;
@@ -60,4 +60,4 @@ TEST(dlpack_tensor, takes_strides_offsets_and_calls_the_deleter_once) {
   EXPECT_EQ((dlpack_tensor<float, 2>(&managed).view().where()), weft::cuda_place(2));
 }
 
-}  // namespace
+}  // namespace dlpack_test

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-namespace {
+namespace eigen_test {
 
 using weft::tensor;
 
@@ -34,4 +34,4 @@ TEST(eigen, lends_matrices_of_either_order) {
   EXPECT_EQ(weft::as_view(rows).dense()(1, 0), 3.0F);
 }
 
-}  // namespace
+}  // namespace eigen_test

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace {
+namespace float16_test {
 
 using weft::bfloat16;
 using weft::half;
@@ -61,4 +61,4 @@ TEST(bfloat16, rounds_to_the_nearest) {
   EXPECT_EQ(bfloat16(std::numeric_limits<float>::max()).bits(), 0x7f80);
 }
 
-}  // namespace
+}  // namespace float16_test

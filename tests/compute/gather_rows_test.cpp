@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace gather_rows_test {
 
 using weft::tensor;
 
@@ -53,4 +53,4 @@ TEST(gather_rows_kernel, names_the_row_that_is_not_there) {
             "gather_rows: output has shape [2, 2] but the chosen rows of the source has shape [3, 2]");
 }
 
-}  // namespace
+}  // namespace gather_rows_test

@@ -20,7 +20,7 @@
 #include <new>
 #include <string>
 
-namespace {
+namespace kernel_call_test {
 
 using weft::cpu_context;
 using weft::tensor;
@@ -88,4 +88,4 @@ TEST(kernel_call, says_that_memory_was_out_and_the_executor_goes_on) {
   EXPECT_EQ(values(999), 2.0F);
 }
 
-}  // namespace
+}  // namespace kernel_call_test

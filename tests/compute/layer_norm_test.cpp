@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-namespace {
+namespace layer_norm_test {
 
 using weft::tensor;
 
@@ -119,4 +119,4 @@ TEST(layer_norm, names_what_cannot_be) {
                weft::invalid_argument);
 }
 
-}  // namespace
+}  // namespace layer_norm_test

@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-namespace {
+namespace linear_backward_test {
 
 using weft::linear_backward_input;
 using weft::linear_backward_parameters;
@@ -137,4 +137,4 @@ TEST(linear_backward, prints_shapes_that_do_not_fit) {
   EXPECT_THROW(linear_backward_input{}(context, slope, weight, wrong), weft::shape_error);
 }
 
-}  // namespace
+}  // namespace linear_backward_test

@@ -10,7 +10,7 @@
 #include <limits>
 #include <vector>
 
-namespace {
+namespace linear_forward_test {
 
 using weft::activation;
 using weft::linear_forward;
@@ -120,4 +120,4 @@ TEST(linear_forward, prints_shapes_that_do_not_fit) {
             "linear_forward: output has shape [5, 2] but input * weight has shape [2, 5]");
 }
 
-}  // namespace
+}  // namespace linear_forward_test

@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-namespace {
+namespace matmul_test {
 
 using weft::activation;
 using weft::matmul;
@@ -222,4 +222,4 @@ TEST(matmul, prints_shapes_and_strides_that_do_not_fit) {
       "differ");
 }
 
-}  // namespace
+}  // namespace matmul_test

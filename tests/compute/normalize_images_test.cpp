@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace {
+namespace normalize_images_test {
 
 using weft::normalize_images;
 using weft::tensor;
@@ -56,4 +56,4 @@ TEST(normalize_images, names_what_cannot_be) {
   EXPECT_THROW((normalize_images{{0, 0, 0}, {1, 1, 1}}(context, pixels, wrong)), weft::shape_error);
 }
 
-}  // namespace
+}  // namespace normalize_images_test

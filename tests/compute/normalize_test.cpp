@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-namespace {
+namespace normalize_test {
 
 using weft::normalize;
 using weft::tensor;
@@ -73,4 +73,4 @@ TEST(normalize, names_what_cannot_be) {
   EXPECT_THROW(normalize{}(context, pixels, three, output), weft::shape_error);
 }
 
-}  // namespace
+}  // namespace normalize_test

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace npy_test {
 
 using weft::load_npy;
 using weft::npy_file;
@@ -130,4 +130,4 @@ TEST(npy, refuses_what_is_broken) {
             data + "matrix_f4.npy: byte 128: the array is float32 [2, 3]: float64 of rank 2 was asked for");
 }
 
-}  // namespace
+}  // namespace npy_test

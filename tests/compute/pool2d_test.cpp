@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace {
+namespace pool2d_test {
 
 using weft::pool2d_options;
 using weft::tensor;
@@ -137,4 +137,4 @@ TEST(pool2d, names_what_cannot_be) {
   EXPECT_THROW(weft::average_pool2d{}(context, input, gradient), weft::shape_error);
 }
 
-}  // namespace
+}  // namespace pool2d_test

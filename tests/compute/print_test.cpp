@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-namespace {
+namespace print_test {
 
 using weft::tensor;
 
@@ -50,4 +50,4 @@ TEST(print, does_not_read_a_gpus_memory) {
   EXPECT_EQ(weft::to_string(there), "float32 [4, 4] on cuda:0");
 }
 
-}  // namespace
+}  // namespace print_test

@@ -12,7 +12,7 @@
 #include <numbers>
 #include <vector>
 
-namespace {
+namespace random_test {
 
 using weft::tensor;
 
@@ -74,4 +74,4 @@ TEST(fill_normal, gives_the_same_bits_for_any_threads_and_does_not_depend_on_the
   });
 }
 
-}  // namespace
+}  // namespace random_test

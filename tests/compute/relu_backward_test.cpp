@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace {
+namespace relu_backward_test {
 
 TEST(relu_backward, keeps_the_gradient_of_what_is_above_zero) {
   on_every_context([](const weft::cpu_context& context) {
@@ -29,4 +29,4 @@ TEST(relu_backward, keeps_the_gradient_of_what_is_above_zero) {
                weft::shape_error);
 }
 
-}  // namespace
+}  // namespace relu_backward_test

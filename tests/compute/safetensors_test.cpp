@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace safetensors_test {
 
 using weft::dtype;
 using weft::safetensors_entry;
@@ -234,4 +234,4 @@ TEST(safetensors, survives_any_change_of_one_header_byte) {
   EXPECT_GT(refused, 200);
 }
 
-}  // namespace
+}  // namespace safetensors_test

@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-namespace {
+namespace sgd_test {
 
 using weft::sgd_options;
 using weft::sgd_parameter;
@@ -96,4 +96,4 @@ TEST(clip_by_norm, gives_the_same_bits_for_any_threads) {
   });
 }
 
-}  // namespace
+}  // namespace sgd_test

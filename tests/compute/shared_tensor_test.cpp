@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace shared_tensor_test {
 
 using weft::process_pool;
 using weft::shared_array;
@@ -125,4 +125,4 @@ TEST(shared_tensor, refuses_shapes_that_cannot_be) {
   EXPECT_EQ(matrix({most, 0}).size(), 0);
 }
 
-}  // namespace
+}  // namespace shared_tensor_test

@@ -10,7 +10,7 @@
 #include <limits>
 #include <vector>
 
-namespace {
+namespace softmax_cross_entropy_test {
 
 using weft::softmax_cross_entropy;
 using weft::tensor;
@@ -107,4 +107,4 @@ TEST(softmax_cross_entropy, names_a_label_that_is_out_of_range) {
             "softmax_cross_entropy: labels has shape [3] but one column of the logits has shape [2]");
 }
 
-}  // namespace
+}  // namespace softmax_cross_entropy_test

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <vector>
 
-namespace {
+namespace softmax_test {
 
 using weft::softmax;
 using weft::tensor;
@@ -93,4 +93,4 @@ TEST(softmax, prints_shapes_that_do_not_fit) {
   EXPECT_THROW(weft::softmax_backward{}(context, wide, tall, wide), weft::shape_error);
 }
 
-}  // namespace
+}  // namespace softmax_test

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace staging_pool_test {
 
 using weft::staging_pool;
 using weft::tensor;
@@ -129,4 +129,4 @@ TEST(pinned_memory, is_host_memory_with_and_without_a_gpu) {
   EXPECT_EQ(staged.where(), weft::place{});
 }
 
-}  // namespace
+}  // namespace staging_pool_test

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace strided_view_test {
 
 using weft::strided_view;
 using weft::tensor;
@@ -137,4 +137,4 @@ static_assert(!std::is_convertible_v<strided_view<const float, 2>, strided_view<
 static_assert(!std::is_convertible_v<tensor_view<float, 2>, strided_view<float, 1>>);
 static_assert(!std::is_convertible_v<tensor_view<float, 2>, strided_view<double, 2>>);
 
-}  // namespace
+}  // namespace strided_view_test

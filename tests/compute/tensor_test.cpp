@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace tensor_test {
 
 using weft::tensor;
 using weft::tensor_view;
@@ -115,4 +115,4 @@ static_assert(!std::is_convertible_v<tensor_view<float, 1>, tensor_view<const fl
 static_assert(!std::is_convertible_v<tensor_view<double, 2>, tensor_view<const float, 2>>);
 static_assert(!std::is_convertible_v<const tensor<float, 2>&, tensor_view<float, 2>>);
 
-}  // namespace
+}  // namespace tensor_test

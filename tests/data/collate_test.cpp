@@ -6,7 +6,7 @@
 #include <limits>  // for std::numeric_limits
 
 namespace weft {
-namespace {
+namespace collate_test {
 
 image_set small_set() {
   return {.count = 3,
@@ -115,5 +115,5 @@ TEST(OneHotTest, PutsAOneInTheColumnOfEachLabel) {
   EXPECT_THROW(one_hot({&negative, {1}}, 2), invalid_argument);
 }
 
-}  // namespace
+}  // namespace collate_test
 }  // namespace weft

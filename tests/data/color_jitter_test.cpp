@@ -20,7 +20,7 @@
 #include <vector>      // for std::vector
 
 namespace weft {
-namespace {
+namespace color_jitter_test {
 
 constexpr int rows = 23;
 constexpr int cols = 31;
@@ -239,5 +239,5 @@ TEST_F(CachedImagesTest, JitterThatCannotBe) {
   EXPECT_THROW(load({.jitter = {.hue = 0.6F}}), invalid_argument);
 }
 
-}  // namespace
+}  // namespace color_jitter_test
 }  // namespace weft

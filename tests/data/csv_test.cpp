@@ -12,7 +12,7 @@
 #include <system_error>  // for std::errc
 
 namespace weft {
-namespace {
+namespace csv_test {
 
 using integers = std::vector<std::int64_t>;
 using texts = std::vector<std::string>;
@@ -269,5 +269,5 @@ TEST_F(CsvTest, FilesThatCannotBeRead) {
   EXPECT_EQ(read("only,names").columns.size(), 2U);
 }
 
-}  // namespace
+}  // namespace csv_test
 }  // namespace weft

@@ -25,7 +25,7 @@
 #include <map>         // for std::map
 
 namespace weft {
-namespace {
+namespace faults_test {
 
 namespace fs = std::filesystem;
 
@@ -151,5 +151,5 @@ TEST(FaultsTest, AHundredThousandFiles) {
   EXPECT_EQ(all.batches_per_epoch(), files / 4);
 }
 
-}  // namespace
+}  // namespace faults_test
 }  // namespace weft

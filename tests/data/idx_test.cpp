@@ -7,7 +7,7 @@
 #include "test_files.hpp"
 
 namespace weft {
-namespace {
+namespace idx_test {
 
 using test::bytes;
 using test::gzip;
@@ -166,5 +166,5 @@ TEST(IdxTest, RandomBytesNeverDoMoreThanThrow) {
   }
 }
 
-}  // namespace
+}  // namespace idx_test
 }  // namespace weft

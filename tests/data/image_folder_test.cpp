@@ -11,7 +11,7 @@
 #include <set>         // for std::set
 
 namespace weft {
-namespace {
+namespace image_folder_test {
 
 namespace fs = std::filesystem;
 
@@ -141,5 +141,5 @@ TEST_F(ImageFolderTest, RandomPartsDependOnSeedEpochAndSampleOnly) {
   EXPECT_LT(flipped, 17);
 }
 
-}  // namespace
+}  // namespace image_folder_test
 }  // namespace weft

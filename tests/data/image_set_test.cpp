@@ -9,7 +9,7 @@
 #include "test_files.hpp"
 
 namespace weft {
-namespace {
+namespace image_set_test {
 
 using test::bytes;
 using test::gzip;
@@ -167,5 +167,5 @@ TEST(FashionMnistTest, RealFiles) {
   }
 }
 
-}  // namespace
+}  // namespace image_set_test
 }  // namespace weft

@@ -11,7 +11,7 @@
 #include <filesystem>  // for std::filesystem::create_directory
 
 namespace weft {
-namespace {
+namespace image_shards_test {
 
 test::bytes text(const std::string& letters) {
   return {letters.begin(), letters.end()};
@@ -77,5 +77,5 @@ TEST(ImageShardsTest, BadSamplesAreSkippedWithTheirReasons) {
   EXPECT_THROW(image_shards(tar_shards({path}), {.rows = 0}), invalid_argument);
 }
 
-}  // namespace
+}  // namespace image_shards_test
 }  // namespace weft

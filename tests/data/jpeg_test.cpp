@@ -10,7 +10,7 @@
 #include <cmath>      // for std::floor, std::nan
 
 namespace weft {
-namespace {
+namespace jpeg_test {
 
 constexpr test::image_decoder decode{&decode_jpeg};
 
@@ -194,5 +194,5 @@ TEST(JpegTest, NoJpegAndNoTarget) {
                invalid_argument);
 }
 
-}  // namespace
+}  // namespace jpeg_test
 }  // namespace weft

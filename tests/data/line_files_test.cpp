@@ -8,7 +8,7 @@
 #include <filesystem>  // for std::filesystem::resize_file
 
 namespace weft {
-namespace {
+namespace line_files_test {
 
 static_assert(batch_source<line_files>);
 
@@ -101,5 +101,5 @@ TEST_F(LineFilesTest, AFileThatBecomesShorterOrVanishes) {
   EXPECT_EQ(batches.failures()[0].name, path + ": line 3");
 }
 
-}  // namespace
+}  // namespace line_files_test
 }  // namespace weft

@@ -11,7 +11,7 @@
 #include <stdexcept>  // for std::runtime_error
 
 namespace weft {
-namespace {
+namespace loader_device_test {
 
 /// Sample i is the row {i, i + 1}; their sums are made when all are there.
 struct pairs {
@@ -99,5 +99,5 @@ TEST(LoaderDeviceTest, BatchesComeOutOnAGpu) {
   EXPECT_EQ(next, 1000.0F);
 }
 
-}  // namespace
+}  // namespace loader_device_test
 }  // namespace weft

@@ -17,7 +17,7 @@
 #include <string>      // for std::string, std::to_string
 
 namespace weft {
-namespace {
+namespace loader_stream_test {
 
 using numbers = std::vector<std::int64_t>;
 using batches = std::vector<numbers>;
@@ -325,5 +325,5 @@ TEST(LoaderStreamTest, ReadsACompressedShard) {
   EXPECT_EQ(next, 9);
 }
 
-}  // namespace
+}  // namespace loader_stream_test
 }  // namespace weft

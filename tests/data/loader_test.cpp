@@ -16,7 +16,7 @@
 #include <string>      // for std::string, std::to_string
 
 namespace weft {
-namespace {
+namespace loader_test {
 
 using indices = std::vector<std::int64_t>;
 using batches = std::vector<indices>;
@@ -592,5 +592,5 @@ TEST(LoaderTest, ACancelledNextHasTakenNothing) {
   run(main());
 }
 
-}  // namespace
+}  // namespace loader_test
 }  // namespace weft

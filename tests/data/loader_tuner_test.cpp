@@ -8,7 +8,7 @@
 #include <vector>     // for std::vector
 
 namespace weft {
-namespace {
+namespace loader_tuner_test {
 
 using detail::loader_period;
 using detail::loader_tuner;
@@ -147,5 +147,5 @@ TEST(LoaderTunerTest, ASourceIsToldOnceOfEverySampleThatIsNotAtTheBeginning) {
   }
 }
 
-}  // namespace
+}  // namespace loader_tuner_test
 }  // namespace weft

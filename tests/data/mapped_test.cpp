@@ -10,7 +10,7 @@
 #include <vector>     // for std::vector
 
 namespace weft {
-namespace {
+namespace mapped_test {
 
 struct numbers {
   std::int64_t count;
@@ -130,5 +130,5 @@ TEST(MappedTest, JoinedSourcesAreMixedByProportion) {
   EXPECT_THROW(joined_sources(std::vector<pairs>()), invalid_argument);
 }
 
-}  // namespace
+}  // namespace mapped_test
 }  // namespace weft

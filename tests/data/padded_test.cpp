@@ -6,7 +6,7 @@
 #include <vector>   // for std::vector
 
 namespace weft {
-namespace {
+namespace padded_test {
 
 /// Sample i has i elements, all i.
 struct stairs {
@@ -86,5 +86,5 @@ TEST(PaddedTest, EmptyParts) {
   EXPECT_EQ((*batch)->values.extents(), (shape<2>{0, 0}));
 }
 
-}  // namespace
+}  // namespace padded_test
 }  // namespace weft

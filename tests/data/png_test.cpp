@@ -10,7 +10,7 @@
 #include <algorithm>  // for std::min
 
 namespace weft {
-namespace {
+namespace png_test {
 
 constexpr test::image_decoder decode{&decode_png};
 
@@ -127,5 +127,5 @@ TEST(PngTest, WhatCannotBe) {
   EXPECT_EQ(out, decode(content, {.rows = 8, .cols = 8}));
 }
 
-}  // namespace
+}  // namespace png_test
 }  // namespace weft

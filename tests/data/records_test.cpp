@@ -6,7 +6,7 @@
 #include <vector>  // for std::vector
 
 namespace weft {
-namespace {
+namespace records_test {
 
 using indices = std::vector<std::int64_t>;
 
@@ -75,5 +75,5 @@ TEST(ImageSetSourceTest, MakesTheBatchesOfCollate) {
   EXPECT_THROW(image_set_source(set, {.mean = std::nan(""), .deviation = 1.0}), invalid_argument);
 }
 
-}  // namespace
+}  // namespace records_test
 }  // namespace weft

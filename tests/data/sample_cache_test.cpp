@@ -15,7 +15,7 @@
 #include <thread>      // for std::jthread
 
 namespace weft {
-namespace {
+namespace sample_cache_test {
 
 namespace fs = std::filesystem;
 
@@ -196,5 +196,5 @@ TEST(SampleCacheOnDiskTest, ASourceIsAskedOnceForEverySample) {
   EXPECT_THROW(cached_source(counted_waves{&loads}, nullptr), invalid_argument);
 }
 
-}  // namespace
+}  // namespace sample_cache_test
 }  // namespace weft

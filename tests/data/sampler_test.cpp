@@ -9,7 +9,7 @@
 #include <set>        // for std::set
 
 namespace weft {
-namespace {
+namespace sampler_test {
 
 std::vector<std::int64_t> sorted(std::vector<std::int64_t> order) {
   std::sort(order.begin(), order.end());
@@ -300,5 +300,5 @@ TEST(SamplerTest, ByLengthSortsWindowsAndShufflesTheirBatches) {
   EXPECT_THROW(sampler::shuffled(5, 0).by_length(lengths, 1, 1), invalid_argument);
 }
 
-}  // namespace
+}  // namespace sampler_test
 }  // namespace weft

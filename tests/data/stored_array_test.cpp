@@ -14,7 +14,7 @@
 #include <numeric>     // for std::iota
 
 namespace weft {
-namespace {
+namespace stored_array_test {
 
 static_assert(batch_source<array_rows<float>>);
 
@@ -250,5 +250,5 @@ TEST(StoredArrayTest, FilesThatCannotBeRead) {
   EXPECT_EQ(stored_array::raw(empty, dtype::uint8, {}).rows(), 0);
 }
 
-}  // namespace
+}  // namespace stored_array_test
 }  // namespace weft

@@ -10,7 +10,7 @@
 #include <set>         // for std::set
 
 namespace weft {
-namespace {
+namespace tar_test {
 
 static_assert(batch_source<tar_shards>);
 
@@ -254,5 +254,5 @@ TEST(TarTest, ManyShards) {
   EXPECT_EQ(shards.load(138).at("n"), test::bytes{138});
 }
 
-}  // namespace
+}  // namespace tar_test
 }  // namespace weft

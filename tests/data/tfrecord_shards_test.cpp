@@ -8,7 +8,7 @@
 #include <filesystem>  // for std::filesystem::resize_file
 
 namespace weft {
-namespace {
+namespace tfrecord_shards_test {
 
 using test::operator+;
 
@@ -135,5 +135,5 @@ TEST(TfrecordShardsTest, ARecordIsFetchedAhead) {
   test::expect_fetched(path, content.size(), 6 << 20, 1 << 20, [&] { source.will_need(6); });
 }
 
-}  // namespace
+}  // namespace tfrecord_shards_test
 }  // namespace weft

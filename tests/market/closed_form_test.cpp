@@ -9,7 +9,7 @@
 #include <cmath>
 #include <string>
 
-namespace {
+namespace closed_form_test {
 
 using weft::asian_option;
 using weft::barrier_kind;
@@ -140,4 +140,4 @@ TEST(closed_form, names_what_cannot_be) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace closed_form_test

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace correlation_test {
 
 std::string refusal(const std::vector<double>& matrix, std::int64_t order,
                     std::vector<double> (*factor)(std::span<const double>, std::int64_t) = weft::cholesky) {
@@ -52,4 +52,4 @@ TEST(cholesky, says_what_is_wrong_with_a_matrix) {
   EXPECT_EQ(weft::correlation_factor(std::vector<double>{1, 0.6, 0.6, 1}, 2)[3], 0.8);
 }
 
-}  // namespace
+}  // namespace correlation_test

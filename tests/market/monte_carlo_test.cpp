@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace monte_carlo_test {
 
 using weft::asian_option;
 using weft::barrier_kind;
@@ -421,4 +421,4 @@ TEST(monte_carlo, names_what_cannot_be) {
   EXPECT_THROW(monte_carlo(motion, plain_payoff{}, {.control_variate = true}), weft::invalid_argument);
 }
 
-}  // namespace
+}  // namespace monte_carlo_test

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace path_kernels_test {
 
 using weft::detail::path_arguments;
 using weft::detail::path_payoff;
@@ -324,4 +324,4 @@ TEST(path_math, is_exact_to_two_units_in_the_last_place) {
   EXPECT_EQ(weft::path_math::min(1.0F, 2.0F), 1.0F);
 }
 
-}  // namespace
+}  // namespace path_kernels_test

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace risk_engine_test {
 
 using namespace std::chrono_literals;
 using weft::market_prices;
@@ -364,4 +364,4 @@ TEST(risk_engine, names_what_cannot_be) {
   EXPECT_THROW(engine(inbox, nothing, {.most_ticks = 0}), weft::invalid_argument);
 }
 
-}  // namespace
+}  // namespace risk_engine_test

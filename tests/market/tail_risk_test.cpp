@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace tail_risk_test {
 
 std::vector<double> normals(std::uint64_t seed, std::int64_t count) {
   const weft::philox random(seed);
@@ -66,4 +66,4 @@ TEST(tail_risk, refuses_what_has_no_tail) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace tail_risk_test

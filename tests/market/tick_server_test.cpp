@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace tick_server_test {
 
 using namespace std::chrono_literals;
 using weft::task;
@@ -271,4 +271,4 @@ TEST(tick_server, names_what_cannot_be) {
   EXPECT_THROW(weft::run(server.publish(numbered(1))), weft::queue_closed);
 }
 
-}  // namespace
+}  // namespace tick_server_test

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace virtual_clock_test {
 
 using namespace std::chrono_literals;
 using weft::process;
@@ -177,4 +177,4 @@ TEST(virtual_clock, begins_what_a_process_spawns) {
   EXPECT_EQ(clock.now(), 10ns);
 }
 
-}  // namespace
+}  // namespace virtual_clock_test

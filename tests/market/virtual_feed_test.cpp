@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace virtual_feed_test {
 
 using namespace std::chrono_literals;
 using weft::process;
@@ -259,4 +259,4 @@ TEST(simulated_ticks, move_as_the_model_says) {
   EXPECT_THROW(weft::simulated_ticks({}, {}), weft::invalid_argument);
 }
 
-}  // namespace
+}  // namespace virtual_feed_test

@@ -7,7 +7,7 @@
 #include <weft/observe/counter.hpp>
 #include <weft/observe/gauge.hpp>
 
-namespace {
+namespace counter_test {
 
 TEST(counter, starts_at_zero_and_adds) {
   weft::counter events;
@@ -123,4 +123,4 @@ TEST(gauge, loses_no_addition) {
   EXPECT_EQ(depth.value(), 40'000.0);
 }
 
-}  // namespace
+}  // namespace counter_test

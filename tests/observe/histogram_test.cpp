@@ -12,7 +12,7 @@
 #include <weft/core/error.hpp>
 #include <weft/observe/histogram.hpp>
 
-namespace {
+namespace histogram_test {
 
 using weft::histogram;
 
@@ -217,4 +217,4 @@ TEST(histogram, records_while_its_thread_ends) {
   EXPECT_EQ(values.snapshot().sum(), 7.0);
 }
 
-}  // namespace
+}  // namespace histogram_test

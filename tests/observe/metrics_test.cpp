@@ -9,7 +9,7 @@
 #include <weft/core/error.hpp>
 #include <weft/observe/metrics.hpp>
 
-namespace {
+namespace metrics_test {
 
 TEST(metrics, one_name_and_labels_are_one_metric) {
   weft::metric_registry registry;
@@ -126,4 +126,4 @@ TEST(metrics, the_process_has_one_registry) {
   EXPECT_EQ(&weft::metrics(), &weft::metrics());
 }
 
-}  // namespace
+}  // namespace metrics_test

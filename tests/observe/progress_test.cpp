@@ -24,7 +24,7 @@
 #include <weft/core/error.hpp>
 #include <weft/observe/progress.hpp>
 
-namespace {
+namespace progress_test {
 
 using namespace std::chrono_literals;
 using weft::progress;
@@ -499,4 +499,4 @@ TEST(progress, does_nothing_in_a_forked_child) {
   std::fclose(file);
 }
 
-}  // namespace
+}  // namespace progress_test

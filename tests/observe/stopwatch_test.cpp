@@ -3,7 +3,7 @@
 #include <chrono>  // for std::chrono::steady_clock
 #include <weft/observe/stopwatch.hpp>
 
-namespace {
+namespace stopwatch_test {
 
 TEST(stopwatch, laps_add_up_to_the_whole) {
   const auto before = std::chrono::steady_clock::now();
@@ -19,4 +19,4 @@ TEST(stopwatch, laps_add_up_to_the_whole) {
   EXPECT_LE(watch.elapsed(), std::chrono::steady_clock::now() - before);
 }
 
-}  // namespace
+}  // namespace stopwatch_test

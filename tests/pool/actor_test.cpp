@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace actor_test {
 
 using weft::actor;
 using weft::task;
@@ -157,4 +157,4 @@ TEST(captured, what_each_call_prints_comes_with_its_result) {
   EXPECT_EQ(pool.submit<weft::capture<&whisper>>().get().output, "psst");
 }
 
-}  // namespace
+}  // namespace actor_test

@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <vector>
 
-namespace {
+namespace as_completed_test {
 
 using namespace std::chrono_literals;
 using weft::as_completed;
@@ -119,4 +119,4 @@ TEST(as_completed, can_be_dropped_while_calls_run) {
   }
 }
 
-}  // namespace
+}  // namespace as_completed_test

@@ -19,7 +19,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace async_map_test {
 
 using namespace std::chrono_literals;
 using weft::task;
@@ -122,4 +122,4 @@ TEST(async_map, one_that_waits_for_a_thread_never_starts_when_cancelled) {
   EXPECT_EQ(calls.load(), 0);
 }
 
-}  // namespace
+}  // namespace async_map_test

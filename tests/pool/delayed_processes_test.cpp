@@ -30,7 +30,7 @@
 
 // Graphs whose calls are made in worker processes, and the same graphs on threads.
 
-namespace {
+namespace delayed_processes_test {
 
 using namespace std::chrono_literals;
 using weft::delayed;
@@ -334,4 +334,4 @@ TEST(delayed_processes, nothing_is_left_when_a_worker_dies) {
   EXPECT_EQ(open_descriptors(), descriptors);
 }
 
-}  // namespace
+}  // namespace delayed_processes_test

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace delayed_test {
 
 using weft::delayed;
 using weft::delayed_value;
@@ -339,4 +339,4 @@ TEST(delayed, nothing_is_left_when_a_call_throws) {
   EXPECT_EQ(alive.load(), 0);
 }
 
-}  // namespace
+}  // namespace delayed_test

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace future_test {
 
 using namespace std::chrono_literals;
 using weft::future;
@@ -113,4 +113,4 @@ TEST(future, cancelling_races_with_starting) {
   }
 }
 
-}  // namespace
+}  // namespace future_test

@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-namespace {
+namespace pool_gauges_test {
 
 using weft::future;
 
@@ -145,4 +145,4 @@ TEST(pool_gauges, count_the_calls_of_actors) {
   wait_until_idle("gauged actor");
 }
 
-}  // namespace
+}  // namespace pool_gauges_test

@@ -29,7 +29,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace process_pool_test {
 
 using namespace std::chrono_literals;
 using weft::future;
@@ -487,4 +487,4 @@ TEST(process_pool, a_pool_threads_call_can_wait_for_a_process) {
   EXPECT_EQ(threads.submit([&] { return processes.submit<&add>(1, 2).get(); }).get(), 3);
 }
 
-}  // namespace
+}  // namespace process_pool_test

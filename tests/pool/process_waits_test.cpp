@@ -22,7 +22,7 @@
 
 // Waiting for several calls of worker processes at once.
 
-namespace {
+namespace process_waits_test {
 
 using namespace std::chrono_literals;
 using weft::future;
@@ -122,4 +122,4 @@ TEST(process_waits, as_completed_is_a_stream_of_results_and_deaths) {
   EXPECT_FALSE(std::binary_search(out.begin(), out.end(), 20));
 }
 
-}  // namespace
+}  // namespace process_waits_test

@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace shared_array_test {
 
 using weft::future;
 using weft::object_ref;
@@ -310,4 +310,4 @@ TEST(object_ref, may_hold_shared_arrays) {
   EXPECT_EQ(pool.submit<&sum_of>(ref).get(), 9);
 }
 
-}  // namespace
+}  // namespace shared_array_test

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace stream_on_pool_test {
 
 std::vector<int> numbers(int count) {
   std::vector<int> values(static_cast<std::size_t>(count));
@@ -70,4 +70,4 @@ TEST(stream_on_pool, as_completed_is_a_source) {
   EXPECT_EQ(out, numbers(20));
 }
 
-}  // namespace
+}  // namespace stream_on_pool_test

@@ -16,7 +16,7 @@
 #include <vector>
 
 // A pool's thread that waits for the pool: each of these hangs where waiting only waits.
-namespace {
+namespace thread_pool_nested_test {
 
 using weft::task;
 using weft::thread_pool;
@@ -157,4 +157,4 @@ TEST(nested_use, random_trees_of_calls_and_loops_over_two_pools_finish) {
   }
 }
 
-}  // namespace
+}  // namespace thread_pool_nested_test

@@ -23,7 +23,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace thread_pool_test {
 
 using namespace std::chrono_literals;
 using weft::task;
@@ -249,4 +249,4 @@ TEST(thread_pool, many_threads_submit_at_once) {
   EXPECT_EQ(sum.load(), 4L * 2000 * 1999 / 2);
 }
 
-}  // namespace
+}  // namespace thread_pool_test

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace {
+namespace batch_cost_test {
 
 using weft::detail::batch_cost;
 
@@ -49,4 +49,4 @@ TEST(BatchCostTest, FollowsAModelThatChanges) {
   EXPECT_NEAR(cost.seconds(2), 0.010, 1e-6);
 }
 
-}  // namespace
+}  // namespace batch_cost_test

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-namespace {
+namespace batch_release_test {
 
 using namespace std::chrono_literals;
 using weft::batcher_options;
@@ -123,4 +123,4 @@ TEST(BatchReleaseTest, OptionsThatCannotWorkAreNamed) {
   EXPECT_EQ(message({.max_batch_size = 4, .preferred_batch_sizes = {4, 2}}), "");
 }
 
-}  // namespace
+}  // namespace batch_release_test

@@ -8,7 +8,7 @@
 #include <bit>
 #include <cstring>
 
-namespace {
+namespace routes_test {
 
 using weft_test::doubler;
 using weft_test::echo;
@@ -390,4 +390,4 @@ TEST(InferenceTensorTest, KnowsItsElements) {
   }
 }
 
-}  // namespace
+}  // namespace routes_test

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace soak_test {
 
 using namespace std::chrono_literals;
 using weft_test::http_client;
@@ -122,4 +122,4 @@ TEST(SoakTest, MemoryStaysWhatItWas) {
   RecordProperty("bytes", static_cast<int>(after));
 }
 
-}  // namespace
+}  // namespace soak_test

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace classifier_test {
 
 using weft::adam;
 using weft::adam_options;
@@ -258,4 +258,4 @@ TEST(adam, follows_its_learning_rate) {
   EXPECT_THROW(optimizer.step(context, network, neural_net({.sizes = {3, 3}})), weft::invalid_argument);
 }
 
-}  // namespace
+}  // namespace classifier_test

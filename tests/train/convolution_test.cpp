@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace convolution_test {
 
 using weft::classifier;
 using weft::convolution_options;
@@ -199,4 +199,4 @@ TEST(convolution, refuses_layers_that_cannot_be) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace convolution_test

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-namespace {
+namespace evaluation_test {
 
 using weft::neural_net;
 using weft::tensor;
@@ -83,4 +83,4 @@ TEST(evaluate, prints_what_does_not_fit) {
   EXPECT_THROW(weft::evaluate(context, identity(3), tensor<float, 2>({3, 3}), labels), weft::shape_error);
 }
 
-}  // namespace
+}  // namespace evaluation_test

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace neural_net_test {
 
 using weft::linear;
 using weft::neural_net;
@@ -141,4 +141,4 @@ TEST(neural_net, names_the_tensor_that_a_file_lacks_or_that_does_not_fit) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace neural_net_test
