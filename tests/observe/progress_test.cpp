@@ -133,15 +133,19 @@ class terminal {
 
   std::FILE* file() const { return file_; }
 
-  // Everything that was sent, after the last of it.
+  // Everything that was sent. All of it is read before the end that is written to is closed: a reader that
+  // finds nothing just before the last text is written and that end closed is told by Linux that there is no
+  // more.
   std::string close() {
-    std::fclose(file_);
-    file_ = nullptr;
+    std::fputc(last, file_);
+    std::fflush(file_);
     if (reader_.joinable()) {
       reader_.join();
     } else {
       read_all();
     }
+    std::fclose(file_);
+    file_ = nullptr;
     return sent_;
   }
 
@@ -169,11 +173,17 @@ class terminal {
     std::array<char, 4096> chunk{};
     for (;;) {
       const auto n = ::read(master_, chunk.data(), chunk.size());
-      if (n <= 0) return;  // EIO once the other end is closed and all is read
+      if (n <= 0) throw std::runtime_error("the terminal's other end is closed");
       const std::lock_guard lock(mutex_);
       sent_.append(chunk.data(), static_cast<std::size_t>(n));
+      if (sent_.back() == last) {
+        sent_.pop_back();
+        return;
+      }
     }
   }
+
+  static constexpr char last = '\x04';  // follows all that is sent
 
   int master_ = -1;
   std::FILE* file_ = nullptr;
