@@ -1,5 +1,6 @@
 #include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
+#include <compute/winograd.hpp>
 #include <weft/compute/kernels/conv2d.hpp>
 
 #include <algorithm>  // for std::clamp, std::copy_n, std::fill_n, std::max, std::min, std::reverse_copy
@@ -331,6 +332,16 @@ void spread_gradient(const cpu_context& context, const patches& matrix, const fl
       detail::worth_a_thread(detail::operations_of_a_thread, operations / groups));
 }
 
+detail::winograd_planes planes_of(tensor_view<const float, 4> images, std::int64_t border_rows,
+                                  std::int64_t border_columns) {
+  return {.data = images.data(),
+          .channels = images.extent(1),
+          .height = images.extent(2),
+          .width = images.extent(3),
+          .border_rows = border_rows,
+          .border_columns = border_columns};
+}
+
 // At stride 1 the input's gradient is the convolution of the output's with the weight turned round.
 void convolve_back(const cpu_context& context, const conv2d_options& options,
                    tensor_view<const float, 4> weight, tensor_view<const float, 4> output_gradient,
@@ -340,6 +351,19 @@ void convolve_back(const cpu_context& context, const conv2d_options& options,
   const std::int64_t height = weight.extent(2);
   const std::int64_t width = weight.extent(3);
   const std::int64_t window = height * width;
+  const shape<4> kernel{channels, outputs, height, width};
+  if (detail::is_worth_winograd(detail::winograd_use::output, kernel, input_gradient.extents())) {
+    detail::winograd_convolve(
+        context, planes_of(output_gradient, height - 1 - options.padding, width - 1 - options.padding),
+        {.weight = weight.data(),
+         .output_step = window,
+         .channel_step = channels * window,
+         .turned = true,
+         .outputs = channels,
+         .channels = outputs},
+        nullptr, input_gradient.extents(), input_gradient.data());
+    return;
+  }
   tensor<float, 4> turned({channels, outputs, height, width});
   const auto turn = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = 0; o < outputs; ++o) {
@@ -466,6 +490,7 @@ void correlate(const cpu_context& context, const conv2d_options& options, tensor
           run({.padded = padded,
                .offsets = offsets.data(),
                .gradient = gradient,
+               .stride = count * columns,
                .result = &results(part, first_output, 0),
                .outputs = height,
                .depth = depth,
@@ -531,7 +556,11 @@ void run_backward(const cpu_context& context, const conv2d_options& options,
     return;
   }
   const patches matrix(options, input.extents(), weight.extents(), expected);
-  if (options.stride > 1 || is_worth_a_matrix(expected, input.extent(3) + 2 * options.padding)) {
+  if (options.stride == 1 &&
+      detail::is_worth_winograd(detail::winograd_use::weight_gradient, weight.extents(), expected)) {
+    detail::winograd_correlate(context, planes_of(input, options.padding, options.padding),
+                               planes_of(output_gradient, 0, 0), expected[0], weight_gradient.data());
+  } else if (options.stride > 1 || is_worth_a_matrix(expected, input.extent(3) + 2 * options.padding)) {
     multiply_patches(context, matrix, input, output_gradient, weight_gradient);
   } else {
     correlate(context, options, input, output_gradient, weight_gradient);
@@ -574,7 +603,17 @@ void conv2d::operator()(const cpu_context& context, tensor_view<const float, 4> 
   require_same_shape("conv2d", "output", output.extents(), "the convolution", expected);
   require_same_shape("conv2d", "bias", bias.extents(), "the weight's outputs", shape<1>{weight.extent(0)});
   if (output.empty()) return;
-  if (options.stride == 1) {
+  if (options.stride == 1 &&
+      detail::is_worth_winograd(detail::winograd_use::output, weight.extents(), expected)) {
+    detail::winograd_convolve(context, planes_of(input, options.padding, options.padding),
+                              {.weight = weight.data(),
+                               .output_step = weight.extent(1) * 9,
+                               .channel_step = 9,
+                               .turned = false,
+                               .outputs = weight.extent(0),
+                               .channels = weight.extent(1)},
+                              bias.data(), expected, output.data());
+  } else if (options.stride == 1) {
     convolve(context, input, {options.padding, options.padding}, weight.data(), bias.data(), weight.extents(),
              output);
   } else {

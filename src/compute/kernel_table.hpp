@@ -152,11 +152,61 @@ struct correlation_arguments {
   const float* padded;          // [images, padded_image], see above
   const std::int64_t* offsets;  // [depth]
   const float*
-      gradient;   // [outputs, images, columns], rows as far apart as the padded planes', zeros between
-  float* result;  // [outputs, depth]
+      gradient;         // [outputs, images, columns], rows as far apart as the padded planes', zeros between
+  std::int64_t stride;  // between outputs in `gradient`
+  float* result;        // [outputs, depth]
   std::int64_t outputs, depth, images;
   std::int64_t padded_image;
   std::int64_t columns;  // a multiple of most_lanes
+};
+
+/// The weight of a convolution in Winograd's squares: transposed and turned round for the input's gradient.
+struct winograd_weight_arguments {
+  const float* weight;  // 3 x 3 floats at output * output_step + channel * channel_step
+  std::int64_t output_step, channel_step;
+  bool turned;
+  std::int64_t outputs, channels;
+};
+
+/// Planes with a border of zeros thought around them.
+struct winograd_planes {
+  const float* data;  // [images, channels, height, width]
+  std::int64_t channels, height, width;
+  std::int64_t border_rows, border_columns;
+};
+
+/// Squares of 2 x 2 outputs, in rows that are counted through all images.
+struct winograd_squares {
+  std::int64_t across, down;  // in an image
+  std::int64_t first, rows;
+};
+
+/// One of `parts` equal parts of the outputs, up to the rows of a kernel's registers.
+struct share {
+  std::int64_t part, parts;
+};
+
+/// 16 matrices with a row for each channel and a column for each square.
+struct winograd_points {
+  float* data;
+  std::int64_t stride;  // between rows: most_lanes more than there are columns, or further
+  std::int64_t step;    // between matrices
+};
+
+/// output = weight * input, for each of the 16 points of a square.
+struct winograd_product_arguments {
+  const float* weight;  // as winograd_weight wrote it
+  std::int64_t weight_step;
+  winograd_points input, sums;
+  std::int64_t outputs, channels, columns;
+};
+
+/// The outputs of squares from their 16 sums.
+struct winograd_output_arguments {
+  winograd_points sums;
+  const float* bias;  // [outputs]; null: 0
+  float* output;      // [images, outputs, height, width]
+  std::int64_t outputs, height, width;
 };
 
 /// The element types of arithmetic.
@@ -290,6 +340,20 @@ struct kernel_table {
   /// Scratch: outputs * (out_height * width + 2 * most_lanes) floats.
   void (*convolve)(const convolution_arguments&, float* scratch);
   void (*correlate)(const correlation_arguments&);
+  /// A share of the outputs of a weight; `to` has 16 times room for a float for each output and channel,
+  /// `step` apart.
+  void (*winograd_weight)(const winograd_weight_arguments&, const share&, float* to, std::int64_t step);
+  /// Some channels of the inputs of squares; columns that are missing to a multiple of most_lanes become 0.
+  /// Scratch: 10 * (across + most_lanes) floats.
+  void (*winograd_input)(const winograd_planes&, const winograd_squares&, std::int64_t channel_begin,
+                         std::int64_t channel_end, const winograd_points& to, float* scratch);
+  void (*winograd_product)(const winograd_product_arguments&, const share&);
+  void (*winograd_output)(const winograd_output_arguments&, const winograd_squares&, const share&);
+  /// The same of outputs as winograd_input does of inputs, for the gradient: planes without a border.
+  void (*winograd_gradient)(const winograd_planes&, const winograd_squares&, std::int64_t channel_begin,
+                            std::int64_t channel_end, const winograd_points& to, float* scratch);
+  /// The gradients of `count` weights of 3 x 3 floats from those of their 16 points, `step` apart.
+  void (*winograd_weight_gradient)(const float* points, std::int64_t step, std::int64_t count, float* to);
   void (*binary)(const binary_arguments&);
   void (*unary)(const unary_arguments&);
   void (*reduce_rows)(const reduction_arguments&);

@@ -36,7 +36,15 @@ constexpr conv_case cases[] = {{{2, 3, 9, 8}, {5, 3, 3, 3}, {}},
                                // Few images, whose rows, channels or outputs are shared among threads.
                                {{2, 9, 41, 39}, {33, 9, 3, 3}, {.padding = 1}},
                                {{2, 40, 9, 9}, {130, 40, 3, 3}, {.padding = 1}},
-                               {{2, 9, 81, 79}, {33, 9, 3, 3}, {.stride = 2, .padding = 1}}};
+                               {{2, 9, 81, 79}, {33, 9, 3, 3}, {.stride = 2, .padding = 1}},
+                               // Enough of everything for squares of outputs: cut squares at the edges,
+                               // several registers of them across, borders of 0, 1 and 2; outputs shared
+                               // among threads; more squares than the weight's gradient takes at once.
+                               {{4, 20, 19, 21}, {37, 20, 3, 3}, {.padding = 1}},
+                               {{2, 24, 18, 72}, {30, 24, 3, 3}, {}},
+                               {{2, 24, 33, 27}, {19, 24, 3, 3}, {.padding = 2}},
+                               {{2, 64, 14, 14}, {130, 64, 3, 3}, {.padding = 1}},
+                               {{3, 16, 60, 50}, {18, 16, 3, 3}, {.padding = 1}}};
 
 // Calls each(place in the output, in the input, in the weight) for every product of a convolution.
 template <class Each>
@@ -188,18 +196,37 @@ TEST(conv2d, gradients_agree_with_finite_differences) {
 
 TEST(conv2d, gives_the_same_bits_for_any_threads) {
   expect_same_bits_for_any_threads([](const weft::cpu_context& context) {
-    const auto input = random_tensor<4>({5, 3, 12, 12}, 1);
-    const auto weight = random_tensor<4>({40, 3, 3, 3}, 2);
-    tensor<float, 4> output({5, 40, 10, 10});
-    weft::conv2d{}(context, input, weight, tensor<float, 1>({40}), output);
-    tensor<float, 4> input_gradient(input.extents());
-    tensor<float, 4> weight_gradient(weight.extents());
-    tensor<float, 1> bias_gradient({40});
-    weft::conv2d_backward{}(context, input, weight, output, input_gradient, weight_gradient, bias_gradient);
-    std::vector<float> all(weight_gradient.elements().begin(), weight_gradient.elements().end());
-    all.insert(all.end(), input_gradient.elements().begin(), input_gradient.elements().end());
+    std::vector<float> all;
+    for (const std::int64_t channels : {3, 33}) {  // one output at a time, and in squares
+      const auto input = random_tensor<4>({5, channels, 16, 16}, 1);
+      const auto weight = random_tensor<4>({40, channels, 3, 3}, 2);
+      tensor<float, 4> output({5, 40, 14, 14});
+      weft::conv2d{}(context, input, weight, tensor<float, 1>({40}), output);
+      tensor<float, 4> input_gradient(input.extents());
+      tensor<float, 4> weight_gradient(weight.extents());
+      tensor<float, 1> bias_gradient({40});
+      weft::conv2d_backward{}(context, input, weight, output, input_gradient, weight_gradient, bias_gradient);
+      for (const auto& result : {output.elements(), weight_gradient.elements(), input_gradient.elements()})
+        all.insert(all.end(), result.begin(), result.end());
+    }
     return all;
   });
+}
+
+// Few squares and many outputs: each of many threads makes some of the outputs of the same squares.
+TEST(conv2d, gives_the_same_bits_where_threads_share_squares) {
+  const auto input = random_tensor<4>({2, 64, 14, 14}, 1);
+  const auto weight = random_tensor<4>({200, 64, 3, 3}, 2);
+  const auto bias = random_tensor<1>({200}, 3);
+  const auto convolve = [&](const weft::cpu_context& context) {
+    tensor<float, 4> output({2, 200, 14, 14});
+    weft::conv2d{{.padding = 1}}(context, input, weight, bias, output);
+    return output;
+  };
+  weft::thread_pool pool(16);
+  const auto serial = convolve(weft::cpu_context());
+  const auto parallel = convolve(weft::cpu_context(pool.arena()));
+  EXPECT_TRUE(std::equal(serial.view().begin(), serial.view().end(), parallel.view().begin()));
 }
 
 TEST(conv2d, prints_shapes_that_do_not_fit) {

@@ -63,7 +63,7 @@ __attribute__((noinline)) void correlate_block(const correlation_arguments& argu
                                                size column) {
   constexpr int registers = (Rows * Columns + lanes - 1) / lanes;
   vec sum[registers * lanes] = {};
-  const size stride = arguments.images * arguments.columns;
+  const size stride = arguments.stride;
   const float* gradient = arguments.gradient + row * stride;
   const float* padded = arguments.padded;
   for (size image = 0; image < arguments.images; ++image) {

@@ -5,6 +5,7 @@
 #include <compute/isa/product.hpp>
 #include <compute/isa/reduction.hpp>
 #include <compute/isa/rows.hpp>
+#include <compute/isa/winograd.hpp>
 
 namespace weft::detail::WEFT_ISA {
 
@@ -21,6 +22,12 @@ const kernel_table kernels{.linear_forward = linear_forward,
                            .large_product = large_product,
                            .convolve = convolve,
                            .correlate = correlate,
+                           .winograd_weight = winograd_weight,
+                           .winograd_input = winograd_input,
+                           .winograd_product = winograd_product,
+                           .winograd_output = winograd_output,
+                           .winograd_gradient = winograd_gradient,
+                           .winograd_weight_gradient = winograd_weight_gradient,
                            .binary = binary,
                            .unary = unary,
                            .reduce_rows = reduce_rows,

@@ -25,6 +25,10 @@ shape<4> convolved_shape(const conv2d_options& options, const shape<4>& input, c
 /// Kernel: the cross-correlation of images with a weight, plus a bias for each output channel, as PyTorch's
 /// conv2d: the patches under the weight become the columns of a matrix, and the output is a product.
 ///
+/// On a CPU, weights of 3 x 3 that move by 1 over enough images and channels make squares of 2 x 2 outputs by
+/// Winograd's minimal filtering (Lavin and Gray, 2016), with 16 products instead of 36 and errors that are no
+/// larger. An infinity, or what is not a number, then reaches all outputs of the squares that touch it.
+///
 /// Thread safety: safe; the views' elements must not be written by others while it runs.
 struct conv2d {
   /// How it moves.
