@@ -105,6 +105,17 @@ struct product_arguments {
   bool accumulate;
 };
 
+/// A product of few rows that is not added to its output; the bias may be one number for all columns.
+struct thin_product_arguments {
+  product_arguments product;
+  std::int64_t rows;  // at most most_thin_rows
+  bool one_bias;
+};
+
+/// So many rows, and columns at a time: their sums lie in the first-level cache.
+inline constexpr std::int64_t most_thin_rows = 8;
+inline constexpr std::int64_t thin_columns = 512;
+
 /// The types of 16 bits that are multiplied.
 enum class number16 { bfloat16, half };
 
@@ -328,6 +339,9 @@ struct kernel_table {
   void (*mask)(const float* active, float* values, std::int64_t count);
   void (*adam)(const adam_arguments&, std::int64_t begin, std::int64_t end);
   void (*product)(const product_arguments&, const tile&, float* scratch);
+  /// Some columns; scratch: rows * (thin_columns + depth) floats.
+  void (*thin_product)(const thin_product_arguments&, std::int64_t column_begin, std::int64_t column_end,
+                       float* scratch);
   /// Packs columns of a stretch of the right factor; `to` has room for depth floats a column, the number of
   /// which is rounded up to tile_columns.
   void (*pack_right)(const product_arguments&, const stretch&, std::int64_t column_begin,

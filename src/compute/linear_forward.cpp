@@ -1,5 +1,6 @@
 #include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
+#include <compute/thin_product.hpp>
 #include <weft/compute/kernels/linear_forward.hpp>
 
 namespace weft {
@@ -23,18 +24,19 @@ void linear_forward::operator()(const cpu_context& context, tensor_view<const fl
   const std::int64_t inputs = weight.extent(0);
   const std::int64_t outputs = weight.extent(1);
   check(input.extents(), weight.extents(), bias.extents(), output.extents());
+  const detail::product_arguments product{.left = input.data(),
+                                          .left_row = inputs,
+                                          .left_depth = 1,
+                                          .right = {weight.data(), outputs},
+                                          .right_transposed = false,
+                                          .bias = bias.data(),
+                                          .output = {output.data(), outputs},
+                                          .depth = inputs,
+                                          .after = after,
+                                          .accumulate = false};
+  if (detail::run_thin_product(context, product, batch, outputs)) return;
   if (after == activation::gelu) {
-    const detail::product_arguments arguments{.left = input.data(),
-                                              .left_row = inputs,
-                                              .left_depth = 1,
-                                              .right = {weight.data(), outputs},
-                                              .right_transposed = false,
-                                              .bias = bias.data(),
-                                              .output = {output.data(), outputs},
-                                              .depth = inputs,
-                                              .after = after,
-                                              .accumulate = false};
-    detail::run_tiles(context, detail::kernels_of(context.level()).product, arguments, batch, outputs, inputs,
+    detail::run_tiles(context, detail::kernels_of(context.level()).product, product, batch, outputs, inputs,
                       detail::tile_order::down_columns);
     return;
   }

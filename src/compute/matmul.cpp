@@ -1,5 +1,6 @@
 #include <compute/cuda_kernel_table.hpp>
 #include <compute/dispatch.hpp>
+#include <compute/thin_product.hpp>
 #include <weft/compute/kernels/matmul.hpp>
 
 #include <algorithm>    // for std::clamp, std::max, std::min
@@ -130,6 +131,7 @@ void run_large_product(const cpu_context& context, const detail::product_argumen
 
 void run_product(const cpu_context& context, const detail::product_arguments& arguments, std::int64_t rows,
                  std::int64_t columns) {
+  if (detail::run_thin_product(context, arguments, rows, columns)) return;
   if (std::min({rows, columns, arguments.depth}) >= least_extent &&
       rows * columns * arguments.depth >= least_multiplications) {
     run_large_product(context, arguments, rows, columns);

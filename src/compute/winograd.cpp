@@ -155,8 +155,9 @@ void winograd_correlate(const cpu_context& context, const winograd_planes& plane
   float* const sums = shared_scratch(points * (step + input_step + slope_step));
   const winograd_points inputs{sums + points * step, stride, input_step};
   const winograd_points slopes{inputs.data + points * input_step, stride, slope_step};
-  std::vector<std::int64_t> offsets;
-  for (std::int64_t channel = 0; channel < channels; ++channel) offsets.push_back(channel * stride);
+  std::vector<std::int64_t> offsets(static_cast<std::size_t>(channels));
+  for (std::int64_t channel = 0; channel < channels; ++channel)
+    offsets[static_cast<std::size_t>(channel)] = channel * stride;
 
   constexpr std::int64_t planes_of_a_task = 8;
   const std::int64_t input_tasks = divide_up(channels, planes_of_a_task);

@@ -165,6 +165,56 @@ TEST(matmul, agrees_with_double_precision_where_one_side_is_short) {
   }
 }
 
+TEST(matmul, agrees_with_double_precision_where_rows_or_columns_are_few) {
+  std::vector<sizes> all;
+  for (const std::int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+    for (const std::int64_t depth : {0, 1, 17, 64}) {
+      for (const std::int64_t columns : {1, 5, 33, 530}) all.push_back({rows, depth, columns});
+    }
+  }
+  for (const std::int64_t rows : {3, 8}) all.push_back({rows, 121, 545});  // worth it in any order
+  all.push_back({545, 121, 1});
+  on_every_context([&](const weft::cpu_context& context) {
+    for (const auto& [rows, depth, columns] : all) {
+      SCOPED_TRACE(weft::to_string(weft::shape<3>{rows, depth, columns}));
+      const auto left = random_tensor<2>({rows, depth}, 1);
+      const auto left_columns = random_tensor<2>({depth, rows}, 2);
+      const auto right = random_tensor<2>({depth, columns}, 3);
+      const auto right_columns = random_tensor<2>({columns, depth}, 4);
+      const auto bias = random_tensor<1>({columns}, 5);
+      tensor<float, 2> output({rows, columns});
+      const auto check = [&](strided_view<const float, 2> first, strided_view<const float, 2> second) {
+        matmul{}(context, first, second, output);
+        expect_product(first, second, nullptr, activation::none, output);
+        for (const activation after : {activation::relu, activation::gelu}) {
+          matmul{after}(context, first, second, bias, output);
+          expect_product(first, second, bias.data(), after, output);
+        }
+      };
+      check(left, right);
+      check(left_columns.transpose(), right);
+      check(left, right_columns.transpose());
+      check(left_columns.transpose(), right_columns.transpose());
+    }
+  });
+}
+
+TEST(matmul, gives_the_same_bits_for_any_threads_where_rows_are_few) {
+  expect_same_bits_for_any_threads([](const weft::cpu_context& context) {
+    const auto left = random_tensor<2>({2, 1100}, 1);
+    const auto right = random_tensor<2>({1100, 1000}, 2);
+    const auto right_columns = random_tensor<2>({1000, 1100}, 3);
+    tensor<float, 2> output({2, 1000});
+    std::vector<float> all;
+    for (const strided_view<const float, 2>& second :
+         {right.view().strided(), right_columns.view().transpose()}) {
+      matmul{}(context, left, second, output);
+      all.insert(all.end(), output.elements().begin(), output.elements().end());
+    }
+    return all;
+  });
+}
+
 TEST(matmul, gives_the_same_bits_for_any_threads_where_it_is_large) {
   const auto left = random_tensor<2>({1030, 640}, 1);
   const auto right = random_tensor<2>({640, 790}, 2);

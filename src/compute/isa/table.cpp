@@ -5,6 +5,7 @@
 #include <compute/isa/product.hpp>
 #include <compute/isa/reduction.hpp>
 #include <compute/isa/rows.hpp>
+#include <compute/isa/thin_product.hpp>
 #include <compute/isa/winograd.hpp>
 
 namespace weft::detail::WEFT_ISA {
@@ -18,6 +19,7 @@ const kernel_table kernels{.linear_forward = linear_forward,
                            .mask = mask,
                            .adam = adam,
                            .product = product,
+                           .thin_product = thin_product,
                            .pack_right = pack_right,
                            .large_product = large_product,
                            .convolve = convolve,
