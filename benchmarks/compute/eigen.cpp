@@ -17,6 +17,26 @@ void product(benchmark::State& state) {
 
 BENCHMARK(product)->Name("product/eigen")->Apply(product_sizes);
 
+void product_row(benchmark::State& state, const product_options& options) {
+  Eigen::setNbThreads(1);
+  measure_product(
+      state,
+      [&](product_case<float>& numbers) {
+        using vector = Eigen::Map<Eigen::RowVectorXf>;
+        const auto size = static_cast<Eigen::Index>(numbers.size());
+        const matrix right(numbers.right.data(), size, size);
+        vector output(numbers.output.data(), size);
+        if (options.transposed) {
+          output.noalias() = vector(numbers.left.data(), size) * right.transpose();
+        } else {
+          output.noalias() = vector(numbers.left.data(), size) * right;
+        }
+      },
+      options);
+}
+BENCHMARK_CAPTURE(product_row, , row)->Name("product_row/eigen")->Apply(row_sizes);
+BENCHMARK_CAPTURE(product_row, , row_transposed)->Name("product_row_transposed/eigen")->Apply(row_sizes);
+
 void batched(benchmark::State& state) {
   Eigen::setNbThreads(1);
   measure_product(
@@ -30,7 +50,7 @@ void batched(benchmark::State& state) {
               matrix(numbers.left.data() + at, size, size) * matrix(numbers.right.data() + at, size, size);
         }
       },
-      batch_count);
+      batch);
 }
 BENCHMARK(batched)->Name("batched/eigen")->Apply(batched_size);
 

@@ -52,6 +52,20 @@ void product_bf16(benchmark::State& state) {
 }
 BENCHMARK(product_bf16)->Name("product_bf16/onednn")->Apply(product_sizes);
 
+void product_row(benchmark::State& state, const product_options& options) {
+  omp_set_num_threads(1);
+  measure_product(
+      state,
+      [&](product_case<float>& numbers) {
+        const auto size = static_cast<dnnl_dim_t>(numbers.size());
+        dnnl_sgemm('N', options.transposed ? 'T' : 'N', 1, size, size, 1.0F, numbers.left.data(), size,
+                   numbers.right.data(), size, 0.0F, numbers.output.data(), size);
+      },
+      options);
+}
+BENCHMARK_CAPTURE(product_row, , row)->Name("product_row/onednn")->Apply(row_sizes);
+BENCHMARK_CAPTURE(product_row, , row_transposed)->Name("product_row_transposed/onednn")->Apply(row_sizes);
+
 void batched(benchmark::State& state) {
   omp_set_num_threads(1);
   measure_product(
@@ -64,7 +78,7 @@ void batched(benchmark::State& state) {
                      numbers.right.data() + at, size, 0.0F, numbers.output.data() + at, size);
         }
       },
-      batch_count);
+      batch);
 }
 BENCHMARK(batched)->Name("batched/onednn")->Apply(batched_size);
 

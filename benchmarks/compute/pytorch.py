@@ -26,6 +26,18 @@ def product(size, dtype=torch.float32):
     return lambda: torch.mm(a, b, out=out), check, 2.0 * size**3, "items/s"
 
 
+def product_row(size, transposed=False):
+    a = (torch.arange(size) * 7 % 5 - 2.0).reshape(1, size)
+    b = (torch.arange(size * size) * 3 % 7 - 3.0).reshape(size, size)
+    b = b.T if transposed else b
+    out = torch.empty(1, size)
+
+    def check():
+        assert torch.equal(out.double(), a.double() @ b.double())
+
+    return lambda: torch.mm(a, b, out=out), check, 2.0 * size**2, "items/s"
+
+
 def add():
     a = torch.full((LARGE,), 1.5)
     out = torch.empty(LARGE)
@@ -161,9 +173,12 @@ def batched():
 
 
 SIZES = (256, 512, 1024, 2048)
+ROW_SIZES = (512, 4096)
 CASES = {
     **{f"product/{size}": (lambda size=size: product(size)) for size in SIZES},
     **{f"product_bf16/{size}": (lambda size=size: product(size, torch.bfloat16)) for size in SIZES},
+    **{f"product_row/{size}": (lambda size=size: product_row(size)) for size in ROW_SIZES},
+    **{f"product_row_transposed/{size}": (lambda size=size: product_row(size, True)) for size in ROW_SIZES},
     "add": add,
     "sum": reduce_sum,
     "sum_rows": lambda: reduce_matrix(matrix(LARGE // SHORT_ROW), lambda a: torch.sum(a, 1), 1.5 * SHORT_ROW),

@@ -82,6 +82,22 @@ void product_bf16_two_threads(benchmark::State& state) {
 }
 BENCHMARK(product_bf16_two_threads)->Name("product_bf16_two_threads/weft")->Apply(product_sizes);
 
+void product_row(benchmark::State& state, const product_options& options) {
+  const weft::cpu_context context;
+  measure_product(
+      state,
+      [&](product_case<float>& numbers) {
+        const auto size = static_cast<std::int64_t>(numbers.size());
+        const weft::tensor_view<const float, 2> left(numbers.left.data(), {1, size});
+        const weft::tensor_view<const float, 2> right(numbers.right.data(), {size, size});
+        weft::matmul{}(context, left, options.transposed ? right.transpose() : right.strided(),
+                       weft::tensor_view<float, 2>(numbers.output.data(), {1, size}));
+      },
+      options);
+}
+BENCHMARK_CAPTURE(product_row, , row)->Name("product_row/weft")->Apply(row_sizes);
+BENCHMARK_CAPTURE(product_row, , row_transposed)->Name("product_row_transposed/weft")->Apply(row_sizes);
+
 void batched(benchmark::State& state) {
   const weft::cpu_context context;
   measure_product(
@@ -93,7 +109,7 @@ void batched(benchmark::State& state) {
         const weft::tensor_view<const float, 3> right(numbers.right.data(), extents);
         weft::matmul{}(context, left, right, weft::tensor_view<float, 3>(numbers.output.data(), extents));
       },
-      batch_count);
+      batch);
 }
 BENCHMARK(batched)->Name("batched/weft")->Apply(batched_size);
 
