@@ -297,6 +297,14 @@ struct layer_norm_backward_arguments {
   std::int64_t columns;
 };
 
+/// Its gradients by scale and shift.
+struct layer_norm_parameters_arguments {
+  matrix<const float> input, output_gradient;
+  const float *mean, *inverse_deviation;
+  float *scale_gradient, *shift_gradient;  // [columns]
+  std::int64_t rows;
+};
+
 /// One step of gradient descent over arrays; velocity is null without momentum.
 struct sgd_arguments {
   float *parameter, *velocity;
@@ -378,6 +386,9 @@ struct kernel_table {
   void (*layer_norm)(const layer_norm_arguments&, std::int64_t row_begin, std::int64_t row_end);
   void (*layer_norm_backward)(const layer_norm_backward_arguments&, std::int64_t row_begin,
                               std::int64_t row_end);
+  /// Some columns, each summed down the rows.
+  void (*layer_norm_parameters)(const layer_norm_parameters_arguments&, std::int64_t column_begin,
+                                std::int64_t column_end);
   void (*sgd)(const sgd_arguments&, std::int64_t begin, std::int64_t end);
   void (*normalize_image)(const normalize_image_arguments&, std::int64_t image_begin, std::int64_t image_end);
   void (*max_pool)(const window&, const float* plane, float* output, std::int32_t* where);

@@ -2,8 +2,9 @@
 #include <compute/dispatch.hpp>
 #include <weft/compute/kernels/layer_norm.hpp>
 
-#include <cmath>   // for std::isfinite
-#include <string>  // for std::to_string
+#include <algorithm>  // for std::fill_n, std::max
+#include <cmath>      // for std::isfinite
+#include <string>     // for std::to_string
 
 namespace weft {
 namespace {
@@ -106,23 +107,25 @@ void layer_norm_backward::operator()(const cpu_context& context, tensor_view<con
   const auto kernel = detail::kernels_of(context.level()).layer_norm_backward;
   detail::run_parts(context, rows, std::max<std::int64_t>(1, layer_norm_part / columns),
                     [&](std::int64_t begin, std::int64_t end) { kernel(arguments, begin, end); });
+  if (rows == 0) {
+    std::fill_n(scale_gradient.data(), columns, 0.0F);
+    std::fill_n(shift_gradient.data(), columns, 0.0F);
+    return;
+  }
   // Columns are independent; each is summed down the rows.
-  constexpr std::int64_t columns_per_part = 64;
+  const detail::layer_norm_parameters_arguments parameters{.input = arguments.input,
+                                                           .output_gradient = arguments.output_gradient,
+                                                           .mean = mean.data(),
+                                                           .inverse_deviation = inverse_deviation.data(),
+                                                           .scale_gradient = scale_gradient.data(),
+                                                           .shift_gradient = shift_gradient.data(),
+                                                           .rows = rows};
+  const auto sum = detail::kernels_of(context.level()).layer_norm_parameters;
+  constexpr std::int64_t columns_per_part = 512;  // whose sums lie in the first-level cache
   detail::run_parts(
       context, columns, columns_per_part,
-      [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t at = begin; at < end; ++at) scale_gradient(at) = shift_gradient(at) = 0.0F;
-        for (std::int64_t line = 0; line < rows; ++line) {
-          const float center = mean(line);
-          const float inverse = inverse_deviation(line);
-          for (std::int64_t at = begin; at < end; ++at) {
-            const float gradient = output_gradient(line, at);
-            scale_gradient(at) += gradient * ((input(line, at) - center) * inverse);
-            shift_gradient(at) += gradient;
-          }
-        }
-      },
-      detail::worth_a_thread(detail::elements_of_a_thread / 8, rows * columns_per_part));
+      [&](std::int64_t begin, std::int64_t end) { sum(parameters, begin, end); },
+      detail::worth_a_thread(detail::elements_of_a_thread / 2, rows * columns_per_part));
 }
 
 void layer_norm_backward::operator()(const cuda_context& context, tensor_view<const float, 2> input,

@@ -91,6 +91,37 @@ TEST(layer_norm_backward, agrees_with_finite_differences) {
   });
 }
 
+TEST(layer_norm_backward, sums_rows_into_the_gradients_of_scale_and_shift) {
+  on_every_context([](const weft::cpu_context& context) {
+    for (const std::int64_t rows : {0, 1, 4, 23}) {
+      for (const std::int64_t columns : {5, 16, 531}) {
+        const auto input = random_tensor<2>({rows, columns}, 1);
+        const auto gradient = random_tensor<2>({rows, columns}, 2);
+        const auto scale = random_tensor<1>({columns}, 3);
+        const normalized forward(context, input, scale, scale);
+        tensor<float, 2> input_gradient({rows, columns});
+        auto scale_gradient = random_tensor<1>({columns}, 4);
+        auto shift_gradient = random_tensor<1>({columns}, 5);
+        weft::layer_norm_backward{}(context, input, scale, forward.mean, forward.inverse, gradient,
+                                    input_gradient, scale_gradient, shift_gradient);
+        for (std::int64_t column = 0; column < columns; ++column) {
+          double by_scale = 0.0;
+          double by_shift = 0.0;
+          for (std::int64_t row = 0; row < rows; ++row) {
+            const auto slope = static_cast<double>(gradient(row, column));
+            by_scale += slope *
+                        (static_cast<double>(input(row, column)) - static_cast<double>(forward.mean(row))) *
+                        static_cast<double>(forward.inverse(row));
+            by_shift += slope;
+          }
+          ASSERT_NEAR(static_cast<double>(scale_gradient(column)), by_scale, 2e-5) << rows << ' ' << column;
+          ASSERT_NEAR(static_cast<double>(shift_gradient(column)), by_shift, 1e-5) << rows << ' ' << column;
+        }
+      }
+    }
+  });
+}
+
 TEST(layer_norm, gives_the_same_bits_for_any_threads) {
   expect_same_bits_for_any_threads([](const weft::cpu_context& context) {
     const auto input = random_tensor<2>({200, 150}, 1);

@@ -130,6 +130,38 @@ void layer_norm_backward(const layer_norm_backward_arguments& arguments, std::in
   }
 }
 
+namespace {
+
+// Adds some rows to the sums of columns, or begins them.
+template <int Rows>
+void add_rows(const layer_norm_parameters_arguments& arguments, size row, size begin, size end) {
+  const float* gradient = arguments.output_gradient.data + row * arguments.output_gradient.stride + begin;
+  const float* input = arguments.input.data + row * arguments.input.stride + begin;
+  float* const scales = arguments.scale_gradient + begin;
+  float* const shifts = arguments.shift_gradient + begin;
+  for_each_register(gradient, end - begin, 0.0F, [&](vec, size column, size width) {
+    vec scale = row == 0 ? vec{} : load_width(scales + column, width);
+    vec shift = row == 0 ? vec{} : load_width(shifts + column, width);
+    for (int r = 0; r < Rows; ++r) {
+      const vec slope = load_width(gradient + r * arguments.output_gradient.stride + column, width);
+      const vec value = load_width(input + r * arguments.input.stride + column, width);
+      scale += slope * ((value - arguments.mean[row + r]) * arguments.inverse_deviation[row + r]);
+      shift += slope;
+    }
+    store_width(scales + column, scale, width);
+    store_width(shifts + column, shift, width);
+  });
+}
+
+}  // namespace
+
+void layer_norm_parameters(const layer_norm_parameters_arguments& arguments, size column_begin,
+                           size column_end) {
+  size row = 0;
+  for (; row + 4 <= arguments.rows; row += 4) add_rows<4>(arguments, row, column_begin, column_end);
+  for (; row < arguments.rows; ++row) add_rows<1>(arguments, row, column_begin, column_end);
+}
+
 // As PyTorch's torch.optim.SGD: g = gradient + decay * p; v = momentum * v + g; p -= rate * step.
 void sgd(const sgd_arguments& arguments, std::int64_t begin, std::int64_t end) {
   const flush_denormals flush;

@@ -10,6 +10,8 @@ void softmax_backward(const softmax_backward_arguments& arguments, std::int64_t 
 void layer_norm(const layer_norm_arguments& arguments, std::int64_t row_begin, std::int64_t row_end);
 void layer_norm_backward(const layer_norm_backward_arguments& arguments, std::int64_t row_begin,
                          std::int64_t row_end);
+void layer_norm_parameters(const layer_norm_parameters_arguments& arguments, std::int64_t column_begin,
+                           std::int64_t column_end);
 void sgd(const sgd_arguments& arguments, std::int64_t begin, std::int64_t end);
 void normalize_image(const normalize_image_arguments& arguments, std::int64_t image_begin,
                      std::int64_t image_end);
