@@ -195,6 +195,9 @@ TEST(matmul, agrees_with_double_precision_where_rows_or_columns_are_few) {
       check(left_columns.transpose(), right);
       check(left, right_columns.transpose());
       check(left_columns.transpose(), right_columns.transpose());
+      const auto wide = random_tensor<2>({rows, depth + 3}, 6);
+      check(wide.view().slice(1, 2, 2 + depth), right);
+      check(wide.view().slice(1, 2, 2 + depth), right_columns.transpose());
     }
   });
 }
