@@ -15,8 +15,8 @@ namespace weft {
 /// What a kernel on the CPU is given: where its parallel parts run. A context is serial, or it borrows an
 /// arena of threads.
 ///
-/// Kernels split their work by shapes alone and never by threads(), so that their results are the same bits
-/// on every context.
+/// Kernels split sums by shapes alone and never by threads(), so that their results are the same bits on
+/// every context.
 ///
 /// Thread safety: distinct objects safe; shared objects safe.
 class cpu_context {
