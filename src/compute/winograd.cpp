@@ -18,6 +18,9 @@ constexpr std::int64_t products_of_an_output = 90;
 constexpr std::int64_t products_of_a_weight = 1600;
 constexpr std::int64_t products_of_a_weight_gradient = 3000;
 
+// With more of them, what is spread of the weight would take more than 64 MiB, which a thread keeps.
+constexpr std::int64_t most_weights = std::int64_t{1} << 20;
+
 // Squares that are worked on together: so many floats of a point lie in a cache with their sums, while the
 // weight is read for all of them. Of the weight's gradient the sums are in memory, and few rounds are wanted.
 constexpr std::int64_t floats_together = 65'536;
@@ -74,6 +77,7 @@ bool is_worth_winograd(winograd_use use, const shape<4>& weight, const shape<4>&
   const std::int64_t across = divide_up(output[3], 2);
   const std::int64_t rows = output[0] * divide_up(output[2], 2);
   const std::int64_t weights = weight[0] * weight[1];
+  if (weights > most_weights) return false;
   // Without squares, what lies between two rows of the output is computed for nothing.
   const std::int64_t saved = 9 * output[0] * output[2] * (output[3] + 2) - points * rows * across;
   const std::int64_t of_a_square = weight[1] * products_of_an_input + weight[0] * products_of_an_output;
